@@ -1,0 +1,90 @@
+/*
+ * comm: the only place that knows MPI. Every failure of MPI is reported; a rank that fails in the
+ * middle of a step aborts the job with its name (cr_comm_abort).
+ */
+#ifndef COLROW_COMM_H
+#define COLROW_COMM_H
+
+#include "colrow/base.h"
+
+typedef struct cr_comm cr_comm;
+
+/* Start MPI and duplicate the world; every rank once. The caller frees. Collective. */
+cr_status cr_comm_create(cr_comm **out, int *argc, char ***argv);
+
+/* End MPI. Collective. */
+void cr_comm_free(cr_comm **comm);
+
+/* Not collective. */
+int cr_comm_rank(const cr_comm *comm);
+int cr_comm_size(const cr_comm *comm);
+int cr_comm_node_rank(const cr_comm *comm); /* among the ranks that share memory */
+int cr_comm_node_size(const cr_comm *comm);
+
+/* End the job at once with exit code `code`, after logging the last error of this rank. Does not
+ * return. Not collective: for failures in the middle of a step. */
+_Noreturn void cr_comm_abort(cr_comm *comm, cr_status code);
+
+/* ---- agreement ------------------------------------------------------------------------------ */
+
+/* Does any rank have local != CR_OK? Then every rank gets a failure: the failing ones keep theirs,
+ * the others get the code of the lowest failing rank with its message. Collective. */
+cr_status cr_comm_any(cr_comm *comm, cr_status local);
+
+/* CR_RANKS naming `what` and a rank that differs unless `value` is the same everywhere. Collective.
+ */
+cr_status cr_comm_same(cr_comm *comm, uint64_t value, const char *what);
+
+/* root's `bytes` bytes to all. Collective. */
+cr_status cr_comm_broadcast(cr_comm *comm, void *data, size_t bytes, int root);
+
+/* Sum, largest and smallest of `count` doubles over ranks, in place. Collective. */
+cr_status cr_comm_sum(cr_comm *comm, double *values, int count);
+cr_status cr_comm_largest(cr_comm *comm, double *values, int count);
+
+/* Every rank's `bytes` bytes to all, in rank order. out: size x bytes. Collective. */
+cr_status cr_comm_gather_all(cr_comm *comm, void *out, const void *data, size_t bytes);
+
+/* ---- sums of gradients ----------------------------------------------------------------------
+ * Sums in flight: at most CR_COMM_FLIGHTS at a time. */
+#define CR_COMM_FLIGHTS 256
+
+/* Start summing values [count] over all ranks in place; values must stay until cr_comm_wait.
+ * Collective, in the same order on all ranks. CR_INTERNAL when too many are in flight. */
+cr_status cr_comm_sum_begin(cr_comm *comm, float *values, int64_t count);
+
+/* Let messages in flight move on; call it between layers. Not collective. */
+cr_status cr_comm_progress(cr_comm *comm);
+
+/* Wait for all sums in flight. Collective. */
+cr_status cr_comm_wait(cr_comm *comm);
+
+/* A node of the fixed binary tree over the leaves 0..leaves-1 (micro-batches): node j of level l
+ * covers the leaves [j 2^l, (j+1) 2^l). */
+typedef struct cr_tree_part {
+    int level;
+    int node;
+    float *values; /* [count] the sum over its leaves; overwritten */
+} cr_tree_part;
+
+/* Sum over all leaves along the fixed tree, whatever the ranks: left + right at every inner node,
+ * a node without a right sibling passes up. `parts` [n] are this rank's own maximal nodes, left to
+ * right; `owners` [leaves] says which rank owns each leaf (ascending). The result lands in
+ * out [count] on every rank. scratch: [count]. The bits depend on `leaves` and the values alone.
+ * Collective. */
+cr_status cr_comm_tree_sum(cr_comm *comm, float *out, cr_tree_part *parts, int n, int64_t count,
+                           const int *owners, int leaves, float *scratch);
+
+/* ---- memory of a node ----------------------------------------------------------------------- */
+
+/* `bytes` bytes that all ranks of a node see; freed with the communicator. Collective. */
+cr_status cr_comm_share(cr_comm *comm, void **out, size_t bytes);
+
+/* Wait until every rank of the node is here and its writes to shared memory are seen. Collective.
+ */
+cr_status cr_comm_share_sync(cr_comm *comm);
+
+/* MPI's name and version, one line. Not collective. */
+void cr_comm_library(char *out, size_t bytes);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * config: YAML and key=value overrides to structs, by option tables (base.h). Knows no keys of its
+ * own. Not collective: every rank reads the same text.
+ */
+#ifndef COLROW_CONFIG_H
+#define COLROW_CONFIG_H
+
+#include "colrow/base.h"
+
+/* A parsed document: keys, values and where each stands. */
+typedef struct cr_config cr_config;
+
+/* One section of a document and the struct that takes it. A table ends with a row without options.
+ */
+typedef struct cr_section {
+    const char *name;         /* dotted path, "" for the top level */
+    const cr_option *options; /* its keys */
+    size_t offset;            /* of the section's struct in the whole */
+    /* A section whose keys depend on the value of one of them (network.model, optimizer.rule ...):
+     */
+    const char *selector; /* that key; NULL: no variants */
+    const cr_option *(*variant)(
+        const char *value); /* further keys for a value; NULL result: none */
+    size_t variant_offset;  /* of their struct in the whole */
+} cr_section;
+
+/* Parse the file `path`, then apply `overrides` ("key.path=yaml value"; later ones win). The caller
+ * frees *out. CR_BAD_CONFIG naming file and line (or the override) when it is not YAML, a key
+ * stands twice, or a section is not a mapping; also when the file cannot be read. */
+cr_status cr_config_load(cr_config **out, const char *path, const char *const *overrides,
+                         int count);
+
+/* The same from text; `name` stands for the file in messages. */
+cr_status cr_config_parse(cr_config **out, const char *text, size_t bytes, const char *name,
+                          const char *const *overrides, int count);
+void cr_config_free(cr_config **config);
+
+/* Fill `values`, the struct that `sections` describes, with defaults and the document's values.
+ * Checks every key of the document: unknown keys (names the nearest known one), types, ranges,
+ * words. Messages read "FILE:LINE: KEY: expected ..., found ...", or "-s KEY=VALUE: ...". */
+cr_status cr_config_bind(const cr_config *config, const cr_section *sections, void *values);
+
+/* Does the document give a value for `key` (dotted path)? */
+bool cr_config_has(const cr_config *config, const char *key);
+
+/* Where `key` got its value, "FILE:LINE" or "-s KEY=VALUE"; "default" when the document has none.
+ * The text is owned by the document. */
+const char *cr_config_where(const cr_config *config, const char *key);
+
+/* Write all values as YAML, defaults included; reading it back gives the same struct, bit for bit.
+ * The caller frees *text with CR_FREE. */
+cr_status cr_config_format(char **text, const cr_section *sections, const void *values);
+
+/* Print every key with its default, range and help to `*text`, for --help. The caller frees it.
+ * `variants` of a section are listed under each of the selector's words. */
+cr_status cr_config_describe(char **text, const cr_section *sections);
+
+#endif

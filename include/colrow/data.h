@@ -1,0 +1,104 @@
+/*
+ * data: sets of samples with labels, the order in which an epoch visits them, and micro-batches as
+ * floats. Knows no ranks; the ranks of a node share one copy through a cr_data_share.
+ */
+#ifndef COLROW_DATA_H
+#define COLROW_DATA_H
+
+#include "colrow/base.h"
+
+/* How the samples of one set (train or test) look. Values are bytes; a net sees value / 255. */
+typedef struct cr_data_part {
+    int64_t count; /* samples */
+    int h, w, c;   /* shape of a sample, NHWC */
+    int classes;
+    const uint8_t *values; /* [count, h, w, c], owned by the cr_data */
+    const uint8_t *labels; /* [count], each below `classes` */
+} cr_data_part;
+
+/* How the ranks of a node hold one copy. With `share` NULL the process keeps its own. */
+typedef struct cr_data_share {
+    void *self;
+    bool leader; /* this process reads, the others look on */
+    /* memory that every process of the node sees; collective over the node */
+    cr_status (*allocate)(void *self, void **out, size_t bytes);
+    /* CR_OK on all, or a failure on all when one has failed; collective over all ranks */
+    cr_status (*agree)(void *self, cr_status local);
+    /* hand the leader's bytes of private memory to the others; collective over the node's job */
+    cr_status (*broadcast)(void *self, void *data, size_t bytes);
+} cr_data_share;
+
+#define CR_DATA_PARAMETERS 64 /* B, for the options of one kind */
+
+typedef struct cr_data_options {
+    cr_word kind;           /* file name in sets/ */
+    char path[CR_PATH_MAX]; /* folder with the files under their original names; "" where none is
+                               needed */
+    int validation;         /* samples held out of the training set: its first ones */
+    bool shuffle;           /* a new order every epoch */
+    _Alignas(16) unsigned char parameters[CR_DATA_PARAMETERS]; /* the kind's own options */
+} cr_data_options;
+
+extern const cr_option cr_data_option_table[];
+
+typedef struct cr_data {
+    cr_data_part train; /* without the samples held out */
+    cr_data_part valid; /* count 0 when nothing is held out */
+    cr_data_part test;
+    void *owned[4]; /* private memory; NULL where it is shared */
+} cr_data;
+
+/* One kind of data. */
+typedef struct cr_data_set {
+    const char *name;         /* = file name = config word */
+    const cr_option *options; /* beyond those of cr_data_options; NULL: none */
+    bool needs_path;
+    /* Fill `train` and `test` (count, shape, classes, values, labels). A kind that leaves h at 0 on
+     * entry tells its shape; a synthetic one takes it from what is there on entry. */
+    cr_status (*open)(cr_data *data, const cr_data_options *options, const cr_data_share *share);
+} cr_data_set;
+
+/* All kinds, ended by NULL; made by CMake from the files of sets/. */
+extern const cr_data_set *const cr_data_sets[];
+const cr_data_set *cr_data_set_find(const char *name);
+const char *const *cr_data_set_names(void);
+const cr_option *cr_data_set_options(const char *name);
+
+/* What a kind needs to know of the network, for those that take their shapes from it. */
+typedef struct cr_data_wanted {
+    int h, w, c, classes; /* 0: whatever the data has */
+} cr_data_wanted;
+
+/* Read a data set and split off the validation samples. The caller frees. Collective over the ranks
+ * of `share`: either all get the data or all fail, the failing one with the reason. CR_BAD_DATA
+ * with the file for what cannot be read, is truncated, or has labels out of range; CR_BAD_CONFIG
+ * for a validation larger than the set. */
+cr_status cr_data_open(cr_data *data, const cr_data_options *options, const cr_data_wanted *wanted,
+                       const cr_data_share *share);
+void cr_data_free(cr_data *data);
+
+/* order [count]: the samples of `count` in the order of an epoch: a permutation keyed by (seed,
+ * epoch), or 0, 1, 2 ... without shuffle. The same on every rank. */
+void cr_data_order(uint32_t *order, int64_t count, bool shuffle, uint64_t seed, uint32_t epoch);
+
+/* x [rows, h*w*c] in [0, 1] and labels [rows] of the samples order[0..rows-1] of `part`; order
+ * NULL: samples first, first+1, ... */
+void cr_data_fetch(float *x, int *labels, const cr_data_part *part, const uint32_t *order,
+                   int64_t first, int rows);
+
+/* ---- IDX files (Y. LeCun's format), plain or gzip ------------------------------------------- */
+typedef struct cr_idx_header {
+    int dimensions;  /* 1 to 3 */
+    int64_t size[3]; /* 1 beyond `dimensions` */
+} cr_idx_header;
+
+/* Read the header of `path` (or of `path`.gz where only that exists). Bytes only (type 0x08). */
+cr_status cr_idx_header_read(cr_idx_header *header, const char *path);
+
+/* Read exactly the values that `header` says into out; more or fewer in the file is CR_BAD_DATA. */
+cr_status cr_idx_values_read(uint8_t *out, const cr_idx_header *header, const char *path);
+
+/* Where a set's four IDX files and their class count are; the common work of idx-like kinds. */
+cr_status cr_idx_open(cr_data *data, const char *folder, int classes, const cr_data_share *share);
+
+#endif

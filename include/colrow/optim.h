@@ -1,0 +1,96 @@
+/*
+ * optim: optimizers over flat arrays, learning-rate schedules, clipping. The same on every rank,
+ * never collective.
+ */
+#ifndef COLROW_OPTIM_H
+#define COLROW_OPTIM_H
+
+#include "colrow/base.h"
+
+#define CR_OPTIM_PARAMETERS 64 /* B, for the options of one rule */
+#define CR_OPTIM_STATES 2      /* arrays a rule may keep */
+
+typedef struct cr_optim_options {
+    cr_word rule;        /* file name in rules/ */
+    double weight_decay; /* L2: weight_decay * w is added to the gradient of weights that decay */
+    double clip_norm;    /* largest global norm of the gradient; 0: no clipping */
+    _Alignas(16) unsigned char parameters[CR_OPTIM_PARAMETERS]; /* the rule's own options */
+} cr_optim_options;
+
+extern const cr_option cr_optim_option_table[];
+
+/* A run of parameters with one treatment. */
+typedef struct cr_optim_span {
+    int64_t offset, count; /* in the flat array */
+    bool decay;            /* weight decay applies (kernels), or not (bias, batch norm) */
+} cr_optim_span;
+
+/* What one call of a rule's update sees: a span's slice of the flat arrays. */
+typedef struct cr_optim_slice {
+    int64_t count;
+    float *w;                      /* [count] parameters, updated */
+    const float *g;                /* [count] gradients */
+    float *state[CR_OPTIM_STATES]; /* [count] each, updated */
+    double rate;                   /* learning rate */
+    double decay;                  /* weight decay, 0 where none applies */
+    double gradient_scale;         /* from clipping: g counts as gradient_scale * g */
+    int64_t step;                  /* 1 for the first update */
+    const void *parameters;        /* the rule's own options */
+} cr_optim_slice;
+
+typedef struct cr_optim_rule {
+    const char *name;                        /* = file name = config word */
+    const cr_option *options;                /* beyond those of cr_optim_options; NULL: none */
+    const char *states[CR_OPTIM_STATES + 1]; /* names of its arrays, ended by NULL */
+    void (*update)(const cr_optim_slice *slice);
+} cr_optim_rule;
+
+/* All rules, ended by NULL; made by CMake from the files of rules/. */
+extern const cr_optim_rule *const cr_optim_rules[];
+const cr_optim_rule *cr_optim_rule_find(const char *name);
+const char *const *cr_optim_rule_names(void);
+const cr_option *cr_optim_rule_options(const char *name);
+
+typedef struct cr_optim {
+    const cr_optim_rule *rule;
+    cr_optim_options options;
+    int64_t count;                 /* floats in each flat array */
+    float *state[CR_OPTIM_STATES]; /* [count], owned; NULL where the rule keeps none */
+    int64_t step;                  /* updates done */
+    const cr_optim_span *spans;    /* borrowed */
+    int span_count;
+} cr_optim;
+
+/* State for `count` parameters, zero. `spans` must outlive it. The caller frees. */
+cr_status cr_optim_create(cr_optim *optim, const cr_optim_options *options, int64_t count,
+                          const cr_optim_span *spans, int span_count);
+void cr_optim_free(cr_optim *optim);
+
+/* One update of w [count] by gradients g [count] at learning rate `rate`; clips by the global norm
+ * over all spans where asked. *norm gets the gradient's norm before clipping, or -1 when it was not
+ * needed. CR_DIVERGED when a norm that was needed is not finite. Threads do not change the bits. */
+cr_status cr_optim_update(cr_optim *optim, float *w, const float *g, double rate, double *norm);
+
+/* ---- learning rate --------------------------------------------------------------------------- */
+typedef struct cr_rate_options {
+    double base;          /* learning rate after warm-up */
+    cr_word schedule;     /* constant | steps | exponential | cosine */
+    cr_ints at;           /* steps: updates after which `factor` is applied */
+    double factor;        /* steps, exponential: what the rate is multiplied by */
+    int64_t every_steps;  /* exponential: updates between two applications of `factor`; 0: once an
+                             epoch */
+    double final;         /* cosine: the rate at the end */
+    int64_t warmup_steps; /* updates over which the rate grows linearly from base / warmup_steps */
+} cr_rate_options;
+
+extern const cr_option cr_rate_option_table[];
+const char *const *cr_rate_schedule_names(void);
+
+/* Refuse options that do not go together (CR_BAD_CONFIG), e.g. `steps` without `at`. */
+cr_status cr_rate_check(const cr_rate_options *options);
+
+/* Rate of update number `step` (0 for the first) of a run of `total` updates, `per_epoch` an epoch.
+ * Warm-up, then the schedule on the count of all updates. */
+double cr_rate_at(const cr_rate_options *options, int64_t step, int64_t total, int64_t per_epoch);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * sample: column-row sampling. Which k of the n input features or channels of a contraction are
+ * multiplied, and with what scale (Adelman & Silberstein 2018, sections 3.1 and 4).
+ *
+ * Nothing here is collective: ranks agree on a pick in dist.
+ */
+#ifndef COLROW_SAMPLE_H
+#define COLROW_SAMPLE_H
+
+#include "colrow/base.h"
+
+/* The set kept: the only thing that sampling produces. */
+typedef struct cr_pick {
+    int n;         /* channels there are; capacity of the arrays */
+    int k;         /* distinct channels kept */
+    bool scaled;   /* false: every scale is 1 */
+    int *index;    /* [n], the first k used: ascending, distinct */
+    float *scale;  /* [n], the first k used */
+    uint64_t hash; /* of n, k, indices and scales */
+} cr_pick;
+
+/* Lay the arrays of a pick for n channels into `arena`; the pick is then all n (cr_pick_all). */
+void cr_pick_place(cr_pick *pick, int n, cr_arena *arena);
+
+/* Make it all n channels, unscaled: the exact operation. */
+void cr_pick_all(cr_pick *pick);
+
+/* Is it all channels, unscaled? Then a contraction takes the exact path. */
+bool cr_pick_is_all(const cr_pick *pick);
+
+/* Recompute pick->hash after the arrays were filled. */
+void cr_pick_seal(cr_pick *pick);
+
+/* Names of things to keep exact or to give another ratio are glob patterns on layer names. */
+typedef struct cr_sample_options {
+    cr_word draw;     /* file name in draws/ */
+    cr_word scores;   /* norm | weight_norm | uniform */
+    bool scale;       /* unbiased weights */
+    double ratio;     /* of channels kept, in (0, 1] */
+    int minimum;      /* channels kept at least */
+    cr_words exact;   /* layers never sampled */
+    cr_ratios layers; /* layer -> ratio, before `ratio` */
+} cr_sample_options;
+
+extern const cr_option cr_sample_option_table[];
+
+/* Refuse a combination that has no closed form (CR_BAD_CONFIG): e.g. scale with `top`, or with
+ * `no_replacement` unless the scores are uniform. */
+cr_status cr_sample_check(const cr_sample_options *options);
+
+/* The ratio of the layer `name`: 1 where `exact` matches, that of the first pattern in `layers`
+ * that matches, else `ratio`. */
+double cr_sample_ratio(const cr_sample_options *options, const char *name);
+
+/* k = max(minimum, floor(ratio n)), at most n, at least 1. (ratio n is rounded down after adding
+ * 1e-9, so that 0.3 * 10 is 3.) */
+int cr_sample_count(double ratio, int minimum, int n);
+
+/* ---- scores: s_i, how important channel i is ------------------------------------------------ */
+typedef struct cr_score {
+    const char *name;
+    bool needs_inputs;  /* |X_i|^2 */
+    bool needs_weights; /* |W_i|^2 */
+    /* scores [n] from squared norms [n] of inputs and of weights (NULL where not needed) */
+    void (*combine)(double *scores, const double *inputs, const double *weights, int n);
+} cr_score;
+
+/* NULL when there is none of that name. */
+const cr_score *cr_score_find(const char *name);
+const char *const *cr_score_names(void);
+
+/* ---- draws: how k are taken ----------------------------------------------------------------- */
+typedef struct cr_draw_request {
+    int n, k;
+    const double *scores; /* [n], not negative */
+    bool uniform;         /* the scores are all equal by construction (scores: uniform) */
+    bool scale;           /* unbiased weights wanted */
+    cr_random_key key;    /* of this layer and step */
+    void *scratch;        /* cr_draw_scratch(n) bytes, 64-byte aligned */
+} cr_draw_request;
+
+typedef struct cr_draw {
+    const char *name; /* = file name = config word */
+    /* Does it have unbiased weights in closed form, for scores uniform or not? NULL: never. */
+    bool (*can_scale)(bool uniform);
+    /* Fill pick->k, index, scale, scaled (the caller seals). No allocation; same request, same
+     * pick. */
+    void (*draw)(cr_pick *pick, const cr_draw_request *request);
+} cr_draw;
+
+/* All draws, ended by NULL; made by CMake from the files of draws/. */
+extern const cr_draw *const cr_draws[];
+const cr_draw *cr_draw_find(const char *name);
+const char *const *cr_draw_names(void);
+size_t cr_draw_scratch(int n); /* B */
+
+/* Draw and seal. k >= n gives all channels, unscaled, whatever the draw. Scores that are all zero
+ * count as uniform. Fails with CR_DIVERGED on a score that is not finite. */
+cr_status cr_sample_draw(cr_pick *pick, const cr_draw *draw, const cr_draw_request *request);
+
+/* ---- helpers shared by the draws ------------------------------------------------------------ */
+
+/* The k largest of values [n], ties to the lower index, as ascending indices; scratch: n ints. */
+void cr_select_largest(int *index, const double *values, int n, int k, int *scratch);
+
+#endif
