@@ -14,8 +14,10 @@
 
 #if defined(__GNUC__)
 #define CR_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define CR_WEAK __attribute__((weak)) /* may be absent: its address is then NULL */
 #else
 #define CR_PRINTF(text, first)
+#define CR_WEAK
 #endif
 
 /* ---- status ---------------------------------------------------------------------------------

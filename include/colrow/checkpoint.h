@@ -3,8 +3,13 @@
  * ranks and no networks; one process writes, any may read. Not collective.
  *
  * Every data set carries an attribute `xxh64` (of its bytes as stored); the root group carries
- * `xxh64_all` (of all data-set hashes in the order of their names and of all /run attributes) and
- * `format_version`. h5py reads the file without colrow.
+ * `xxh64_all` (of all data sets in the order of their names and of all /run attributes:
+ * src/checkpoint/contents.h) and `format_version`. The first 512 bytes, HDF5's user block, hold a
+ * line of text with the format, the size and an xxh64 of all other bytes
+ * (src/checkpoint/image.h): it is checked before anything else is believed. h5py reads the file
+ * without colrow. Equal contents make equal files, byte for byte.
+ *
+ * Writing and reading each hold the whole file in memory for a moment.
  */
 #ifndef COLROW_CHECKPOINT_H
 #define COLROW_CHECKPOINT_H
@@ -48,7 +53,8 @@ cr_status cr_checkpoint_write(const char *path, const cr_blob *blobs, int blob_c
 /* Does every checksum of `path` hold and is its format known? CR_BAD_DATA saying what does not. */
 cr_status cr_checkpoint_verify(const char *path);
 
-/* Read the attributes named; verifies nothing. A missing one is CR_BAD_DATA. */
+/* Read the attributes named, after checking the file's bytes as a whole. A missing one, or one of
+ * another type, is CR_BAD_DATA, and no text is left to free. */
 cr_status cr_checkpoint_attributes(const char *path, cr_attribute *attributes, int count);
 
 /* Verify, then read the arrays named; type, rank and dims must be those of the file, and every
@@ -61,8 +67,10 @@ cr_status cr_checkpoint_read(const char *path, const cr_blob *blobs, int count, 
 typedef struct cr_checkpoint_entry {
     char name[256];
     char dimensions[64];
+    cr_blob_type type;
     int rank;
-    int64_t dims[4];
+    int64_t dims[4]; /* 0 beyond the rank */
+    uint64_t xxh64;  /* of its bytes */
 } cr_checkpoint_entry;
 
 /* The data sets in the order of their names; the caller frees *entries with CR_FREE. */
@@ -77,7 +85,8 @@ cr_status cr_checkpoint_name(char out[CR_PATH_MAX], const char *folder, int64_t 
 cr_status cr_checkpoint_newest(char out[CR_PATH_MAX], bool *found, const char *folder);
 
 /* Remove all but the newest `keep` checkpoints of `folder` (keep 0: remove nothing), never the
- * newest, and never `best` (a path; NULL: none). */
+ * newest, and never `best` (a path; NULL: none). Nothing goes before one of those that stay has
+ * been verified; those that do not verify are warned of, and older ones stay instead. */
 cr_status cr_checkpoint_prune(const char *folder, int keep, const char *best);
 
 #endif

@@ -11,22 +11,23 @@
 typedef struct cr_config cr_config;
 
 /* One section of a document and the struct that takes it. A table ends with a row without options.
- */
+ * Several rows may have one name: their structs share the section. */
 typedef struct cr_section {
     const char *name;         /* dotted path, "" for the top level */
     const cr_option *options; /* its keys */
     size_t offset;            /* of the section's struct in the whole */
-    /* A section whose keys depend on the value of one of them (network.model, optimizer.rule ...):
-     */
-    const char *selector; /* that key; NULL: no variants */
+    /* Of a section whose keys depend on the value of one (network.model, optimizer.rule ...): */
+    const char *selector; /* that key, a word of a list (words()); NULL: no variants */
     const cr_option *(*variant)(
         const char *value); /* further keys for a value; NULL result: none */
     size_t variant_offset;  /* of their struct in the whole */
 } cr_section;
 
-/* Parse the file `path`, then apply `overrides` ("key.path=yaml value"; later ones win). The caller
- * frees *out. CR_BAD_CONFIG naming file and line (or the override) when it is not YAML, a key
- * stands twice, or a section is not a mapping; also when the file cannot be read. */
+/* Parse the file `path`, then apply `overrides` ("key.path=yaml value"; later ones win; an override
+ * replaces the whole value at its path, and one without a value gives the default back). An empty
+ * file is a document without keys. The caller frees *out. CR_BAD_CONFIG naming file and line (or
+ * the override) when it is not YAML, a key stands twice, or a section is not a mapping; also when
+ * the file cannot be read, or is larger than a configuration ever is (64 KiB). */
 cr_status cr_config_load(cr_config **out, const char *path, const char *const *overrides,
                          int count);
 
@@ -37,7 +38,10 @@ void cr_config_free(cr_config **config);
 
 /* Fill `values`, the struct that `sections` describes, with defaults and the document's values.
  * Checks every key of the document: unknown keys (names the nearest known one), types, ranges,
- * words. Messages read "FILE:LINE: KEY: expected ..., found ...", or "-s KEY=VALUE: ...". */
+ * words. A key without a value means its default. Messages read "FILE:LINE: KEY: expected ...,
+ * found ...", or "-s KEY=VALUE: ...". Every field of an option is written whole, with zeros behind
+ * its text or elements; nothing else is, so clear a struct first that is to be compared or hashed.
+ * On failure some fields are filled and some are not. CR_INTERNAL when a table is wrong. */
 cr_status cr_config_bind(const cr_config *config, const cr_section *sections, void *values);
 
 /* Does the document give a value for `key` (dotted path)? */
@@ -51,7 +55,7 @@ const char *cr_config_where(const cr_config *config, const char *key);
  * The caller frees *text with CR_FREE. */
 cr_status cr_config_format(char **text, const cr_section *sections, const void *values);
 
-/* Print every key with its default, range and help to `*text`, for --help. The caller frees it.
+/* Print every key with its default, range and help to `*text`, for --help. CR_FREE it.
  * `variants` of a section are listed under each of the selector's words. */
 cr_status cr_config_describe(char **text, const cr_section *sections);
 

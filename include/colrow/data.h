@@ -19,12 +19,14 @@ typedef struct cr_data_part {
 /* How the ranks of a node hold one copy. With `share` NULL the process keeps its own. */
 typedef struct cr_data_share {
     void *self;
-    bool leader; /* this process reads, the others look on */
-    /* memory that every process of the node sees; collective over the node */
+    bool leader; /* this process reads, the others look on; one a node */
+    /* memory that every process of the node sees, not owned by the cr_data; collective over the
+     * node */
     cr_status (*allocate)(void *self, void **out, size_t bytes);
-    /* CR_OK on all, or a failure on all when one has failed; collective over all ranks */
+    /* CR_OK on all, or a failure on all when one has failed; on return every process sees what the
+     * leader of its node wrote to shared memory. Collective over all ranks */
     cr_status (*agree)(void *self, cr_status local);
-    /* hand the leader's bytes of private memory to the others; collective over the node's job */
+    /* hand the leader's bytes of private memory to the others; collective over the node */
     cr_status (*broadcast)(void *self, void *data, size_t bytes);
 } cr_data_share;
 
@@ -53,8 +55,9 @@ typedef struct cr_data_set {
     const char *name;         /* = file name = config word */
     const cr_option *options; /* beyond those of cr_data_options; NULL: none */
     bool needs_path;
-    /* Fill `train` and `test` (count, shape, classes, values, labels). A kind that leaves h at 0 on
-     * entry tells its shape; a synthetic one takes it from what is there on entry. */
+    /* Fill `train` and `test` (count, shape, classes, values, labels). On entry both hold the shape
+     * and classes the network wants, or 0; a kind with files overwrites them with its own, a
+     * synthetic one takes them. Collective over the ranks of `share`. */
     cr_status (*open)(cr_data *data, const cr_data_options *options, const cr_data_share *share);
 } cr_data_set;
 
@@ -62,6 +65,8 @@ typedef struct cr_data_set {
 extern const cr_data_set *const cr_data_sets[];
 const cr_data_set *cr_data_set_find(const char *name);
 const char *const *cr_data_set_names(void);
+
+/* A kind's own options; NULL when it has none or there is no such kind. */
 const cr_option *cr_data_set_options(const char *name);
 
 /* What a kind needs to know of the network, for those that take their shapes from it. */
@@ -72,17 +77,21 @@ typedef struct cr_data_wanted {
 /* Read a data set and split off the validation samples. The caller frees. Collective over the ranks
  * of `share`: either all get the data or all fail, the failing one with the reason. CR_BAD_DATA
  * with the file for what cannot be read, is truncated, or has labels out of range; CR_BAD_CONFIG
- * for a validation larger than the set. */
+ * for a validation that leaves no training sample. wanted NULL: whatever the data has. Shapes of a
+ * kind with files are not compared with `wanted`. */
 cr_status cr_data_open(cr_data *data, const cr_data_options *options, const cr_data_wanted *wanted,
                        const cr_data_share *share);
+
+/* Free the private memory; shared memory belongs to the share. */
 void cr_data_free(cr_data *data);
 
 /* order [count]: the samples of `count` in the order of an epoch: a permutation keyed by (seed,
  * epoch), or 0, 1, 2 ... without shuffle. The same on every rank. */
 void cr_data_order(uint32_t *order, int64_t count, bool shuffle, uint64_t seed, uint32_t epoch);
 
-/* x [rows, h*w*c] in [0, 1] and labels [rows] of the samples order[0..rows-1] of `part`; order
- * NULL: samples first, first+1, ... */
+/* x [rows, h*w*c] in [0, 1] and labels [rows] of the samples order[first] ... order[first+rows-1]
+ * of `part`; order NULL: samples first ... first+rows-1. All of them must exist: a caller's partial
+ * batch asks for fewer rows. */
 void cr_data_fetch(float *x, int *labels, const cr_data_part *part, const uint32_t *order,
                    int64_t first, int rows);
 
@@ -92,13 +101,16 @@ typedef struct cr_idx_header {
     int64_t size[3]; /* 1 beyond `dimensions` */
 } cr_idx_header;
 
-/* Read the header of `path` (or of `path`.gz where only that exists). Bytes only (type 0x08). */
+/* Read the header of `path` (or of `path`.gz where only that exists). Bytes only (type 0x08). The
+ * header is checked against the size of the file, exactly for a plain one; CR_BAD_DATA. */
 cr_status cr_idx_header_read(cr_idx_header *header, const char *path);
 
-/* Read exactly the values that `header` says into out; more or fewer in the file is CR_BAD_DATA. */
+/* Read exactly the values that `header` says into out [size[0] * size[1] * size[2]]; more or fewer
+ * in the file, or a wrong gzip checksum, is CR_BAD_DATA. */
 cr_status cr_idx_values_read(uint8_t *out, const cr_idx_header *header, const char *path);
 
-/* Where a set's four IDX files and their class count are; the common work of idx-like kinds. */
+/* Fill train and test of `data` from the four IDX files in `folder` (MNIST's names); labels must be
+ * below `classes`. The common work of idx-like kinds. Collective over the ranks of `share`. */
 cr_status cr_idx_open(cr_data *data, const char *folder, int classes, const cr_data_share *share);
 
 #endif

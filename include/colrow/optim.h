@@ -59,6 +59,9 @@ typedef struct cr_optim {
     int64_t step;                  /* updates done */
     const cr_optim_span *spans;    /* borrowed */
     int span_count;
+    cr_optim_span *chunks; /* [chunk_count], owned: the spans in pieces that threads share */
+    double *square_sums;   /* [chunk_count], owned: of the gradient, for its norm */
+    int64_t chunk_count;
 } cr_optim;
 
 /* State for `count` parameters, zero. `spans` must outlive it. The caller frees. */

@@ -76,7 +76,8 @@ typedef struct cr_draw_request {
     bool uniform;         /* the scores are all equal by construction (scores: uniform) */
     bool scale;           /* unbiased weights wanted */
     cr_random_key key;    /* of this layer and step */
-    void *scratch;        /* cr_draw_scratch(n) bytes, 64-byte aligned */
+    void *scratch;        /* for cr_sample_draw: cr_draw_scratch(n) bytes, 64-byte aligned;
+                             a draw itself is given n doubles and n ints behind them */
 } cr_draw_request;
 
 typedef struct cr_draw {
@@ -99,6 +100,9 @@ size_t cr_draw_scratch(int n); /* B */
 cr_status cr_sample_draw(cr_pick *pick, const cr_draw *draw, const cr_draw_request *request);
 
 /* ---- helpers shared by the draws ------------------------------------------------------------ */
+
+/* Keep the first k of the indices, all with one scale; pick->scaled says whether that is not 1. */
+void cr_pick_scale(cr_pick *pick, int k, float scale);
 
 /* The k largest of values [n], ties to the lower index, as ascending indices; scratch: n ints. */
 void cr_select_largest(int *index, const double *values, int n, int k, int *scratch);

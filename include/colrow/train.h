@@ -1,0 +1,162 @@
+/*
+ * train: the story of a run. Options of everything, a step, an epoch, an evaluation, what is saved
+ * and what is reported.
+ *
+ * Every function that takes a cr_run is collective over its communicator unless it says otherwise:
+ * it fails on all ranks or on none. A failure that only one rank can see (in the middle of a step)
+ * ends the job there, with that rank's name.
+ */
+#ifndef COLROW_TRAIN_H
+#define COLROW_TRAIN_H
+
+#include "colrow/base.h"
+#include "colrow/checkpoint.h"
+#include "colrow/comm.h"
+#include "colrow/data.h"
+#include "colrow/dist.h"
+#include "colrow/net.h"
+#include "colrow/optim.h"
+#include "colrow/sample.h"
+
+#define COLROW_VERSION "0.1.0"
+
+/* ---- options: one config file ---------------------------------------------------------------- */
+typedef struct cr_checkpoint_options {
+    int64_t every_steps;  /* 0: not by steps */
+    double every_minutes; /* 0: not by time */
+    int keep;             /* newest files kept; 0: all */
+    double stop_minutes;  /* save and stop after so long; 0: never */
+} cr_checkpoint_options;
+
+typedef struct cr_evaluate_options {
+    int every_epochs; /* 0: never */
+} cr_evaluate_options;
+
+typedef struct cr_log_options {
+    int64_t every_steps; /* between two lines of metrics.jsonl */
+    cr_word level;       /* error | warn | info | debug */
+} cr_log_options;
+
+typedef struct cr_run_options {
+    int batch;       /* samples of a step, all ranks together */
+    int micro_batch; /* samples a rank works on at once; 0: batch / ranks, rounded up */
+    int epochs;      /* 0: by steps */
+    int64_t steps;   /* updates; 0: by epochs */
+    cr_word engine, precision;
+    int threads; /* a rank; 0: chosen from the machine */
+    int64_t seed;
+    cr_net_options network;
+    cr_data_options data;
+    cr_optim_options optimizer;
+    cr_rate_options learning_rate;
+    cr_sample_options sampling;
+    cr_dist_options dist;
+    cr_checkpoint_options checkpoint;
+    cr_evaluate_options evaluate;
+    cr_log_options log;
+} cr_run_options;
+
+/* From a file and overrides; every value is there afterwards. Not collective. */
+cr_status cr_options_load(cr_run_options *options, const char *path, const char *const *overrides,
+                          int count);
+
+/* The same from text, e.g. that of a checkpoint; `name` stands for the file. Not collective. */
+cr_status cr_options_parse(cr_run_options *options, const char *text, const char *name,
+                           const char *const *overrides, int count);
+
+/* All values as YAML; the caller frees *text. Not collective. */
+cr_status cr_options_format(char **text, const cr_run_options *options);
+
+/* Every key with default, range and help; the caller frees *text. Not collective. */
+cr_status cr_options_describe(char **text);
+
+/* Settle what depends on the number of ranks (micro_batch) and refuse what does not go together
+ * (CR_BAD_CONFIG). Not collective. */
+cr_status cr_options_settle(cr_run_options *options, int ranks);
+
+/* Shape and classes that the network asks for, 0 where it takes what the data has. Not collective.
+ */
+cr_status cr_options_wanted(cr_data_wanted *wanted, const cr_run_options *options);
+
+/* ---- a run ----------------------------------------------------------------------------------- */
+typedef struct cr_progress {
+    int64_t step;          /* updates done */
+    int64_t epoch;         /* whole epochs done */
+    double epoch_loss;     /* summed over the samples of the epoch under way ... */
+    int64_t epoch_samples; /* ... and how many they are */
+    double train_loss;     /* mean over the last whole epoch; NaN before the first */
+    int64_t best_epoch; /* epoch (from 1) of the best validation; 0 before the first evaluation */
+    double valid_loss, valid_accuracy, test_loss, test_accuracy; /* at the best epoch; NaN: none */
+    int64_t macs_exact, macs_paper, macs_executed;               /* on all ranks together */
+    int64_t wire_bytes, dense_bytes;                             /* of rank 0, since step 0 */
+} cr_progress;
+
+typedef struct cr_meter {
+    float *step_ms; /* [capacity] of the steps of this session; owned */
+    int64_t capacity, count;
+    double seconds;           /* in steps, this session */
+    int64_t samples;          /* trained on, this session */
+    double started;           /* cr_seconds() at the first step */
+    double saved;             /* cr_seconds() of the last checkpoint */
+    double shown;             /* cr_seconds() of the last progress line */
+    double interval_loss;     /* summed since the last metrics line ... */
+    int64_t interval_samples; /* ... over so many samples ... */
+    double interval_seconds;  /* ... in so many seconds of steps */
+    double gradient_norm;     /* of the last step; -1 when it was not needed */
+    double phases[CR_PHASES]; /* s, at the first step */
+} cr_meter;
+
+typedef struct cr_run {
+    cr_comm *comm; /* borrowed */
+    cr_run_options options;
+    char *config;             /* the options as resolved, YAML; owned */
+    char folder[CR_PATH_MAX]; /* of the output; "" when nothing is written */
+    int lock;                 /* descriptor of the folder's lock on rank 0, -1: none */
+
+    cr_data data;
+    cr_net *net;
+    cr_dist *dist;
+    cr_optim optim;
+    cr_optim_span *spans; /* of the optimizer; owned */
+    float *x;             /* [micro_batch, features]; owned */
+    int *labels;          /* [micro_batch]; owned */
+    uint32_t *order;      /* [train.count] of the epoch under way; owned */
+    int64_t order_epoch;  /* which one it is; -1: none yet */
+
+    int64_t per_epoch, total; /* updates */
+    cr_progress progress;
+    cr_meter meter;
+    bool stopping; /* a signal or the time limit asked to end */
+} cr_run;
+
+/* Data, network, optimizer, initial weights; options as settled. The caller frees. */
+cr_status cr_run_create(cr_run **out, cr_comm *comm, const cr_run_options *options);
+void cr_run_free(cr_run **run);
+
+/* Make and lock the output folder and write config.yaml. Refuses (CR_CANNOT_WRITE) a folder that
+ * another run holds, or that has checkpoints unless `resuming`. Removes stale temporaries. */
+cr_status cr_run_open_folder(cr_run *run, const char *folder, bool resuming);
+
+/* Continue from `path`, or from the newest good checkpoint of the folder when path is "". Starts
+ * from the beginning, saying so, when the folder has none. CR_BAD_CONFIG when seed, batch or data
+ * differ from the checkpoint's; CR_BAD_DATA when it cannot be read or is of another network. */
+cr_status cr_run_resume(cr_run *run, const char *path);
+
+/* Load parameters only, for an evaluation. */
+cr_status cr_run_load(cr_run *run, const char *path);
+
+/* Train to the end, reporting and saving; CR_STOPPED when a signal or the time limit ended it after
+ * a checkpoint was saved. */
+cr_status cr_run_train(cr_run *run);
+
+/* Exact loss and accuracy over a part of the data. */
+cr_status cr_run_evaluate(cr_run *run, cr_result *result, const cr_data_part *part);
+
+/* xxh64 of all parameters in the order of the layers. Not collective. */
+uint64_t cr_run_weights_hash(const cr_run *run);
+
+/* On SIGTERM, SIGINT and SIGUSR1 set a flag that the next step notices. Not collective. */
+cr_status cr_signals_catch(void);
+bool cr_signals_caught(void);
+
+#endif

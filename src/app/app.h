@@ -1,0 +1,55 @@
+/* app.h: the subcommands, one a file. */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include "colrow/train.h"
+
+/* What every subcommand gets: arguments after its name, and the ranks. */
+typedef struct cr_command {
+    const char *name;
+    const char *summary; /* one line for `colrow --help` */
+    /* argv[0] is "colrow NAME". Collective; same status on all ranks. */
+    cr_status (*run)(cr_comm *comm, int argc, char **argv);
+} cr_command;
+
+extern const cr_command cr_command_train;
+extern const cr_command cr_command_eval;
+extern const cr_command cr_command_info;
+
+#define CR_OVERRIDES_MAX 128
+
+/* Arguments that subcommands have in common. */
+typedef struct cr_arguments {
+    const char *subject; /* CONFIG or CHECKPOINT */
+    const char *overrides[CR_OVERRIDES_MAX];
+    int override_count;
+    const char *output; /* -o, NULL: none given */
+    bool resume;
+    const char *resume_from; /* --resume=FILE, "" for the newest */
+    bool json;
+    bool keys; /* --keys: print the configuration keys */
+    bool help; /* help or usage was asked for and printed */
+} cr_arguments;
+
+/* What a subcommand takes. */
+typedef struct cr_usage {
+    const char *arguments; /* "CONFIG" */
+    const char *about;
+    bool output, resume, json, overrides;
+} cr_usage;
+
+/* Parse with argp; CR_BAD_CONFIG with one line when they are wrong. Only `speaks` prints help. */
+cr_status cr_arguments_parse(cr_arguments *out, const cr_usage *usage, int argc, char **argv,
+                             bool speaks);
+
+/* Log level, threads and binding from the options; warns of oversubscription. Collective. */
+cr_status cr_machine_prepare(cr_comm *comm, const cr_run_options *options);
+
+/* Options from a config file or from the config in a checkpoint; settled for the ranks. Collective.
+ */
+cr_status cr_app_options(cr_run_options *options, cr_comm *comm, const cr_arguments *arguments);
+
+/* Does `path` look like a checkpoint (by its name)? */
+bool cr_app_is_checkpoint(const char *path);
+
+#endif

@@ -1,0 +1,36 @@
+/* subject: what a subcommand is about, a configuration file or a checkpoint. */
+#include "app.h"
+
+#include <string.h>
+
+bool cr_app_is_checkpoint(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 3 && strcmp(path + length - 3, ".h5") == 0;
+}
+
+static cr_status load_from_checkpoint(cr_run_options *options, const cr_arguments *arguments)
+{
+    cr_attribute config = {.name = "config", .type = CR_ATTRIBUTE_TEXT};
+    CR_TRY(cr_checkpoint_attributes(arguments->subject, &config, 1));
+    cr_status status = cr_options_parse(options, config.text, arguments->subject,
+                                        arguments->overrides, arguments->override_count);
+    CR_FREE(config.text);
+    return status;
+}
+
+static cr_status load(cr_run_options *options, int ranks, const cr_arguments *arguments)
+{
+    memset(options, 0, sizeof *options);
+    if (cr_app_is_checkpoint(arguments->subject))
+        CR_TRY(load_from_checkpoint(options, arguments));
+    else
+        CR_TRY(cr_options_load(options, arguments->subject, arguments->overrides,
+                               arguments->override_count));
+    return cr_options_settle(options, ranks);
+}
+
+cr_status cr_app_options(cr_run_options *options, cr_comm *comm, const cr_arguments *arguments)
+{
+    return cr_comm_any(comm, load(options, cr_comm_size(comm), arguments));
+}

@@ -1,0 +1,80 @@
+/* train: colrow train CONFIG. */
+#include "app.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const cr_usage usage = {
+    .arguments = "CONFIG",
+    .about = "Train the network of a YAML configuration.\v"
+             "Examples:\n"
+             "  colrow train configs/mlp-digits.yaml\n"
+             "  mpirun -n 4 colrow train configs/mlp-mnist.yaml -s data.path=data/mnist "
+             "-s sampling.ratio=0.4 -o runs/mnist-40\n"
+             "  mpirun -n 2 colrow train configs/mlp-mnist.yaml -o runs/mnist-40 --resume\n\n"
+             "The output folder gets config.yaml (everything as resolved), metrics.jsonl, "
+             "summary.json and checkpoints/. SIGTERM or SIGUSR1 saves and ends with exit code 7; "
+             "--resume goes on, on any number of ranks.",
+    .output = true,
+    .resume = true,
+    .overrides = true,
+};
+
+static cr_status print_keys(void)
+{
+    char *text = NULL;
+    CR_TRY(cr_options_describe(&text));
+    cr_print("%s", text);
+    CR_FREE(text);
+    return CR_OK;
+}
+
+/* "runs/" and the configuration's file name without its ending. */
+static void default_folder(char out[CR_PATH_MAX], const char *config)
+{
+    const char *slash = strrchr(config, '/');
+    const char *name = slash != NULL ? slash + 1 : config;
+    const char *dot = strrchr(name, '.');
+    int length = dot != NULL && dot != name ? (int)(dot - name) : (int)strlen(name);
+    (void)snprintf(out, CR_PATH_MAX, "runs/%.*s", length, name);
+}
+
+static cr_status train(cr_run *run, const cr_arguments *arguments)
+{
+    char folder[CR_PATH_MAX];
+    default_folder(folder, arguments->subject);
+    if (arguments->output != NULL)
+        (void)snprintf(folder, sizeof folder, "%s", arguments->output);
+    CR_TRY(cr_run_open_folder(run, folder, arguments->resume));
+    cr_log_info("%lld parameters, %lld training samples, %lld steps; writing to %s",
+                (long long)cr_net_size(run->net), (long long)run->data.train.count,
+                (long long)run->total, folder);
+    if (arguments->resume)
+        CR_TRY(cr_run_resume(run, arguments->resume_from));
+    return cr_run_train(run);
+}
+
+static cr_status run_command(cr_comm *comm, int argc, char **argv)
+{
+    cr_arguments arguments;
+    cr_run_options options;
+    cr_run *run = NULL;
+    CR_TRY(cr_arguments_parse(&arguments, &usage, argc, argv, cr_comm_rank(comm) == 0));
+    if (arguments.help)
+        return CR_OK;
+    if (arguments.keys)
+        return print_keys();
+    CR_TRY(cr_signals_catch());
+    CR_TRY(cr_app_options(&options, comm, &arguments));
+    CR_TRY(cr_machine_prepare(comm, &options));
+    CR_TRY(cr_run_create(&run, comm, &options));
+    cr_status status = train(run, &arguments);
+    cr_run_free(&run);
+    return status;
+}
+
+const cr_command cr_command_train = {
+    .name = "train",
+    .summary = "train a network: colrow train CONFIG [-s KEY=VALUE]... [-o FOLDER] [--resume]",
+    .run = run_command,
+};

@@ -1,0 +1,97 @@
+/* comm: start and end of MPI, who is who, and how a job dies. */
+#include "comm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+cr_status cr_mpi_check(int code, const char *what, const char *file, int line)
+{
+    if (code == MPI_SUCCESS)
+        return CR_OK;
+    char words[MPI_MAX_ERROR_STRING] = "unknown error";
+    int length = 0;
+    (void)MPI_Error_string(code, words, &length); /* the words stay as they are when this fails */
+    return cr_fail(CR_RANKS, file, line, "MPI failed: %s in %.60s", words, what);
+}
+
+static cr_status set_up(cr_comm *comm)
+{
+    CR_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm->world));
+    CR_MPI(MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN));
+    CR_MPI(MPI_Comm_rank(comm->world, &comm->rank));
+    CR_MPI(MPI_Comm_size(comm->world, &comm->size));
+    CR_MPI(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL,
+                               &comm->node));
+    CR_MPI(MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN));
+    CR_MPI(MPI_Comm_rank(comm->node, &comm->node_rank));
+    CR_MPI(MPI_Comm_size(comm->node, &comm->node_size));
+    return CR_OK;
+}
+
+cr_status cr_comm_create(cr_comm **out, int *argc, char ***argv)
+{
+    cr_comm *comm = NULL;
+    int provided = MPI_THREAD_SINGLE;
+    CR_MPI(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
+    CR_CHECK(provided >= MPI_THREAD_FUNNELED, CR_RANKS,
+             "MPI: expected support of threads (MPI_THREAD_FUNNELED), found none");
+    CR_TRY(cr_alloc((void **)&comm, sizeof *comm));
+    cr_status status = set_up(comm);
+    if (status != CR_OK) {
+        CR_FREE(comm);
+        return status;
+    }
+    *out = comm;
+    return CR_OK;
+}
+
+void cr_comm_free(cr_comm **comm)
+{
+    if (*comm == NULL)
+        return;
+    for (int i = 0; i < (*comm)->window_count; i++) {
+        (void)MPI_Win_unlock_all((*comm)->windows[i]); /* at the end nothing can be done about it */
+        (void)MPI_Win_free(&(*comm)->windows[i]);
+    }
+    (void)MPI_Comm_free(&(*comm)->node);
+    (void)MPI_Comm_free(&(*comm)->world);
+    (void)MPI_Finalize();
+    CR_FREE(*comm);
+}
+
+int cr_comm_rank(const cr_comm *comm)
+{
+    return comm->rank;
+}
+
+int cr_comm_size(const cr_comm *comm)
+{
+    return comm->size;
+}
+
+int cr_comm_node_rank(const cr_comm *comm)
+{
+    return comm->node_rank;
+}
+
+int cr_comm_node_size(const cr_comm *comm)
+{
+    return comm->node_size;
+}
+
+void cr_comm_abort(cr_comm *comm, cr_status code)
+{
+    cr_log_error("%s", cr_error_message());
+    cr_log_debug("at %s", cr_error_trail());
+    (void)MPI_Abort(comm->world, (int)code); /* does not return where MPI works */
+    exit((int)code);
+}
+
+void cr_comm_library(char *out, size_t bytes)
+{
+    char words[MPI_MAX_LIBRARY_VERSION_STRING] = "unknown MPI";
+    int length = 0;
+    (void)MPI_Get_library_version(words, &length); /* the words stay as they are when this fails */
+    (void)snprintf(out, bytes, "%.*s", (int)strcspn(words, ",\n"), words);
+}

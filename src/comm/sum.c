@@ -1,0 +1,120 @@
+/* sum: gradients in flight, and the sum along a fixed tree whose bits do not depend on the ranks.
+ */
+#include "comm.h"
+
+cr_status cr_comm_sum_begin(cr_comm *comm, float *values, int64_t count)
+{
+    int n = 0;
+    CR_TRY(cr_to_int(&n, count, "sum of gradients"));
+    CR_CHECK(comm->flying < CR_COMM_FLIGHTS, CR_INTERNAL,
+             "sums in flight: expected at most %d; make dist.bucket_bytes larger", CR_COMM_FLIGHTS);
+    CR_MPI(MPI_Iallreduce(MPI_IN_PLACE, values, n, MPI_FLOAT, MPI_SUM, comm->world,
+                          &comm->flights[comm->flying]));
+    comm->flying++;
+    return CR_OK;
+}
+
+cr_status cr_comm_progress(cr_comm *comm)
+{
+    int all = 0;
+    if (comm->flying > 0)
+        CR_MPI(MPI_Testall(comm->flying, comm->flights, &all, MPI_STATUSES_IGNORE));
+    if (all)
+        comm->flying = 0;
+    return CR_OK;
+}
+
+cr_status cr_comm_wait(cr_comm *comm)
+{
+    if (comm->flying > 0)
+        CR_MPI(MPI_Waitall(comm->flying, comm->flights, MPI_STATUSES_IGNORE));
+    comm->flying = 0;
+    return CR_OK;
+}
+
+/* ---- the fixed tree -------------------------------------------------------------------------
+ * Every node belongs to the rank that owns its leftmost leaf. Level by level, a right child's owner
+ * sends it to the left child's owner, which adds. */
+typedef struct tree {
+    cr_comm *comm;
+    cr_tree_part *parts; /* this rank's, left to right */
+    int n;
+    int64_t count;
+    const int *owners;
+    int leaves;
+    float *scratch;
+} tree;
+
+static int owner(const tree *t, int level, int node)
+{
+    return t->owners[(int64_t)node << level];
+}
+
+static cr_tree_part *find(const tree *t, int level, int node)
+{
+    for (int i = 0; i < t->n; i++)
+        if (t->parts[i].level == level && t->parts[i].node == node)
+            return &t->parts[i];
+    return NULL;
+}
+
+static void add(float *left, const float *right, int64_t count)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        left[i] += right[i];
+}
+
+/* The pair (node, node + 1) of `level`: its sum becomes node / 2 of the level above. */
+static cr_status join(tree *t, int level, int node)
+{
+    int left = owner(t, level, node);
+    int right = owner(t, level, node + 1);
+    int count = 0;
+    CR_TRY(cr_to_int(&count, t->count, "tree sum"));
+    if (right == t->comm->rank && left != right) {
+        CR_MPI(MPI_Send(find(t, level, node + 1)->values, count, MPI_FLOAT, left, CR_TAG_TREE,
+                        t->comm->world));
+    } else if (left == t->comm->rank) {
+        const cr_tree_part *own = find(t, level, node + 1);
+        if (own == NULL)
+            CR_MPI(MPI_Recv(t->scratch, count, MPI_FLOAT, right, CR_TAG_TREE, t->comm->world,
+                            MPI_STATUS_IGNORE));
+        add(find(t, level, node)->values, own != NULL ? own->values : t->scratch, t->count);
+    }
+    return CR_OK;
+}
+
+/* After a level: every left or single node of this rank moves one level up. */
+static void climb(tree *t, int level)
+{
+    for (int i = 0; i < t->n; i++) {
+        cr_tree_part *part = &t->parts[i];
+        if (part->level != level)
+            continue;
+        if (part->node % 2 == 0)
+            *part = (cr_tree_part){level + 1, part->node / 2, part->values};
+        else
+            part->level = -1; /* added to its left sibling */
+    }
+}
+
+cr_status cr_comm_tree_sum(cr_comm *comm, float *out, cr_tree_part *parts, int n, int64_t count,
+                           const int *owners, int leaves, float *scratch)
+{
+    tree t = {comm, parts, n, count, owners, leaves, scratch};
+    int level = 0;
+    for (int nodes = leaves; nodes > 1; nodes = (nodes + 1) / 2, level++) {
+        for (int node = 0; node + 1 < nodes; node += 2)
+            if (find(&t, level, node) != NULL || find(&t, level, node + 1) != NULL)
+                CR_TRY(join(&t, level, node));
+        climb(&t, level);
+    }
+    const cr_tree_part *root = find(&t, level, 0);
+    if (root != NULL && root->values != out)
+        for (int64_t i = 0; i < count; i++)
+            out[i] = root->values[i];
+    if (comm->size > 1)
+        CR_TRY(cr_comm_broadcast(comm, out, (size_t)count * sizeof(float), owners[0]));
+    return CR_OK;
+}

@@ -1,0 +1,42 @@
+/*
+ * digits: 1,438 + 359 handwritten digits of 8x8, which come with colrow (../digits/README.md).
+ *
+ * They are looked for in data.path, in $COLROW_DATA/digits, where they were installed, and in the
+ * source tree.
+ */
+#include "source.h"
+
+#include <stdlib.h>
+
+enum { CLASSES = 10 };
+
+/* Does `folder` have the set? */
+static bool has_digits(const char *folder)
+{
+    char path[CR_PATH_MAX];
+    char found[CR_PATH_MAX];
+    return cr_path_join(path, folder, "train-images-idx3-ubyte") == CR_OK &&
+           cr_idx_find(found, path);
+}
+
+/* Where it is; the last place to look when it is nowhere, so that opening names a file. */
+static const char *find_folder(char chosen[CR_PATH_MAX], const char *path)
+{
+    const char *root = getenv("COLROW_DATA");
+    if (path[0] != '\0')
+        return path;
+    if (root != NULL && cr_path_join(chosen, root, "digits") == CR_OK && has_digits(chosen))
+        return chosen;
+    if (has_digits(COLROW_INSTALLED_DATA "/digits"))
+        return COLROW_INSTALLED_DATA "/digits";
+    return COLROW_SOURCE_DATA;
+}
+
+static cr_status open_set(cr_data *data, const cr_data_options *options, const cr_data_share *share)
+{
+    char chosen[CR_PATH_MAX];
+    CR_TRY(cr_idx_open(data, find_folder(chosen, options->path), CLASSES, share));
+    return CR_OK;
+}
+
+const cr_data_set cr_data_set_digits = {.name = "digits", .open = open_set};

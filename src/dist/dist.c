@@ -1,0 +1,366 @@
+/*
+ * dist: one step's gradients from micro-batches to the sum over all ranks.
+ *
+ * Plain: gradients of a rank's micro-batches are added up in place; while the last of them runs,
+ * what is final goes into flight bucket by bucket. Deterministic: every micro-batch has an array of
+ * its own, and arrays are added along the fixed binary tree over micro-batches, inside a rank as
+ * soon as two siblings are there, across ranks at the end (cr_comm_tree_sum).
+ */
+#include "colrow/dist.h"
+
+#include <string.h>
+
+#include "modes.h"
+#include "tail.h"
+
+const cr_option cr_dist_option_table[] = {
+    {.name = "agreement",
+     .kind = CR_OPTION_WORD,
+     .offset = offsetof(cr_dist_options, agreement),
+     .fallback = "root",
+     .words = cr_dist_mode_names,
+     .help = "who decides on the channels kept"},
+    {.name = "deterministic",
+     .kind = CR_OPTION_BOOL,
+     .offset = offsetof(cr_dist_options, deterministic),
+     .fallback = "false",
+     .help = "the same bits for every number of ranks (needs micro_batch)"},
+    {.name = "bucket_bytes",
+     .kind = CR_OPTION_COUNT,
+     .offset = offsetof(cr_dist_options, bucket_bytes),
+     .fallback = "4194304",
+     .low = 1024,
+     .high = 1 << 30,
+     .help = "gradients go into flight in pieces of at least so many bytes"},
+    {.name = NULL},
+};
+
+int64_t cr_dist_extra(int segments)
+{
+    return cr_tail_count(segments);
+}
+
+cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options *sampling)
+{
+    bool from_inputs = cr_score_find(sampling->scores)->needs_inputs;
+    CR_CHECK(
+        strcmp(options->agreement, "weights") != 0 || !from_inputs, CR_BAD_CONFIG,
+        "agreement: weights: expected sampling.scores weight_norm or uniform, which every rank "
+        "knows without a message; found %s",
+        sampling->scores);
+    return CR_OK;
+}
+
+void cr_dist_share(int *first, int *count, int micro_batches, int rank, int ranks)
+{
+    *first = (int)((int64_t)micro_batches * rank / ranks);
+    *count = (int)((int64_t)micro_batches * (rank + 1) / ranks) - *first;
+}
+
+/* ---- creation -------------------------------------------------------------------------------- */
+
+static int longest_message(const cr_net *net)
+{
+    int most = 0;
+    for (int s = 0; s < net->segment_count; s++)
+        most = net->segments[s].most > most ? net->segments[s].most : most;
+    return 2 + 2 * most;
+}
+
+/* Partial sums that a run of so many leaves can need at once: two of each level, and a new one. */
+static int parts_needed(int leaves)
+{
+    int levels = 1;
+    while (leaves >> levels > 0)
+        levels++;
+    return 2 * levels + 1;
+}
+
+/* Can a step's compact gradient be other than the dense one? */
+static bool needs_dense(const cr_dist *dist)
+{
+    for (int s = 0; s < dist->net->segment_count; s++)
+        if (dist->net->segments[s].most < dist->net->segments[s].n)
+            return true;
+    return !dist->mode->equal;
+}
+
+static cr_status make_buffers(cr_dist *dist)
+{
+    const cr_net *net = dist->net;
+    int most = (dist->micro_batches_most + cr_comm_size(dist->comm) - 1) / cr_comm_size(dist->comm);
+    size_t bytes = (size_t)(net->parameter_count + net->gradient_extra) * sizeof(float);
+    CR_TRY(cr_alloc((void **)&dist->message, (size_t)longest_message(net) * sizeof *dist->message));
+    if (needs_dense(dist))
+        CR_TRY(cr_alloc((void **)&dist->dense, bytes));
+    if (!dist->options.deterministic)
+        return CR_OK;
+    CR_TRY(
+        cr_alloc((void **)&dist->owners, (size_t)dist->micro_batches_most * sizeof *dist->owners));
+    dist->buffer_count = most > 1 ? parts_needed(most) : 2; /* one own, one to receive into */
+    dist->buffers[0] = dist->home;
+    CR_CHECK(dist->buffer_count <= CR_TREE_PARTS, CR_BAD_CONFIG,
+             "micro_batch: %d micro-batches a rank are too many for deterministic sums", most);
+    for (int i = 1; i < dist->buffer_count; i++)
+        CR_TRY(cr_alloc((void **)&dist->buffers[i], bytes));
+    return CR_OK;
+}
+
+cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm *comm, cr_net *net,
+                         int micro_batches)
+{
+    cr_dist *dist = NULL;
+    const cr_dist_mode *mode = cr_dist_mode_find(options->agreement);
+    CR_CHECK(mode != NULL, CR_BAD_CONFIG, "agreement: no mode is called %s", options->agreement);
+    CR_TRY(cr_dist_check(options, &net->sampling));
+    CR_CHECK(cr_comm_size(comm) <= micro_batches, CR_BAD_CONFIG,
+             "micro_batch: expected at least as many micro-batches a step as there are ranks (%d), "
+             "found %d",
+             cr_comm_size(comm), micro_batches);
+    CR_CHECK(!options->deterministic || mode->equal, CR_BAD_CONFIG,
+             "deterministic: agreement %s lets each rank keep other channels; expected one that "
+             "does not depend on the ranks",
+             mode->name);
+    CR_TRY(cr_alloc((void **)&dist, sizeof *dist));
+    dist->comm = comm;
+    dist->net = net;
+    dist->options = *options;
+    dist->mode = mode;
+    dist->agreement = (cr_agreement){dist, mode->choose};
+    dist->micro_batches_most = micro_batches;
+    dist->home = net->gradient;
+    cr_status status = make_buffers(dist);
+    if (status != CR_OK) {
+        cr_dist_free(&dist);
+        return status;
+    }
+    *out = dist;
+    return CR_OK;
+}
+
+void cr_dist_free(cr_dist **dist)
+{
+    if (*dist == NULL)
+        return;
+    for (int i = 1; i < (*dist)->buffer_count; i++)
+        CR_FREE((*dist)->buffers[i]);
+    CR_FREE((*dist)->message);
+    CR_FREE((*dist)->owners);
+    CR_FREE((*dist)->dense);
+    CR_FREE(*dist);
+}
+
+/* ---- a step ---------------------------------------------------------------------------------- */
+
+static void set_owners(cr_dist *dist)
+{
+    int ranks = cr_comm_size(dist->comm);
+    for (int rank = 0; rank < ranks; rank++) {
+        int first = 0, count = 0;
+        cr_dist_share(&first, &count, dist->micro_batches, rank, ranks);
+        for (int i = first; i < first + count; i++)
+            dist->owners[i] = rank;
+    }
+}
+
+cr_status cr_dist_begin(cr_dist *dist, uint32_t step, int micro_batches)
+{
+    CR_CHECK(micro_batches >= 1 && micro_batches <= dist->micro_batches_most, CR_INTERNAL,
+             "step %u: expected 1 to %d micro-batches, found %d", step, dist->micro_batches_most,
+             micro_batches);
+    if (dist->micro_batches != micro_batches) {
+        dist->micro_batches = micro_batches;
+        cr_dist_share(&dist->first, &dist->count, micro_batches, cr_comm_rank(dist->comm),
+                      cr_comm_size(dist->comm));
+        if (dist->options.deterministic)
+            set_owners(dist);
+    }
+    dist->done = 0;
+    dist->sent = 0;
+    dist->part_count = 0;
+    dist->result = (cr_result){0};
+    cr_net_begin(dist->net, step, &dist->agreement);
+    return CR_OK;
+}
+
+/* Put what is final and not yet sent into flight. */
+static cr_status send_to(cr_dist *dist, float *values, int64_t end)
+{
+    int64_t count = end - dist->sent;
+    dist->wire_bytes += count * (int64_t)sizeof(float);
+    CR_TRY(cr_comm_sum_begin(dist->comm, values + dist->sent, count));
+    dist->sent = end;
+    return CR_OK;
+}
+
+static cr_status send_finished(void *self, int64_t end)
+{
+    cr_dist *dist = self;
+    int64_t bytes = (end - dist->sent) * (int64_t)sizeof(float);
+    if (bytes >= dist->options.bucket_bytes)
+        CR_TRY(send_to(dist, dist->net->gradient, end));
+    return cr_comm_progress(dist->comm);
+}
+
+static bool is_last(const cr_dist *dist)
+{
+    return dist->done + 1 >= dist->count;
+}
+
+static cr_status backward_plain(cr_dist *dist)
+{
+    bool send = is_last(dist) && dist->mode->equal && cr_comm_size(dist->comm) > 1;
+    return cr_net_backward(dist->net, dist->done == 0, send ? send_finished : NULL, dist);
+}
+
+/* ---- the tree inside a rank ------------------------------------------------------------------ */
+
+static float *free_buffer(const cr_dist *dist)
+{
+    for (int b = 0; b < dist->buffer_count; b++) {
+        bool used = false;
+        for (int p = 0; p < dist->part_count; p++)
+            used = used || dist->parts[p].values == dist->buffers[b];
+        if (!used)
+            return dist->buffers[b];
+    }
+    return NULL;
+}
+
+static void add(float *restrict left, const float *restrict right, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        left[i] += right[i];
+}
+
+/* Add the last part to its left sibling while that is the part before it. */
+static void join_siblings(cr_dist *dist, int64_t count)
+{
+    while (dist->part_count >= 2) {
+        cr_tree_part *left = &dist->parts[dist->part_count - 2];
+        const cr_tree_part *right = left + 1;
+        if (left->level != right->level || left->node % 2 != 0 || right->node != left->node + 1)
+            return;
+        add(left->values, right->values, count);
+        left->level++;
+        left->node /= 2;
+        dist->part_count--;
+    }
+}
+
+static cr_status backward_tree(cr_dist *dist, const cr_result *result)
+{
+    cr_net *net = dist->net;
+    float *buffer = free_buffer(dist);
+    CR_CHECK(buffer != NULL, CR_INTERNAL, "no partial sum is free");
+    net->gradient = buffer;
+    cr_status status = cr_net_backward(net, true, NULL, NULL);
+    net->gradient = dist->home;
+    CR_TRY(status);
+    cr_tail_write(buffer + net->gradient_count, net, &(cr_dist_news){.result = *result});
+    dist->parts[dist->part_count++] = (cr_tree_part){0, dist->first + dist->done, buffer};
+    join_siblings(dist, net->gradient_count + cr_tail_count(net->segment_count));
+    return CR_OK;
+}
+
+cr_status cr_dist_backward(cr_dist *dist, const cr_result *result)
+{
+    if (!dist->options.deterministic)
+        CR_TRY(backward_plain(dist));
+    else if (dist->count > 0)
+        CR_TRY(backward_tree(dist, result));
+    dist->result.loss += result->loss;
+    dist->result.correct += result->correct;
+    dist->result.samples += result->samples;
+    dist->done++;
+    return CR_OK;
+}
+
+/* ---- the end of a step ----------------------------------------------------------------------- */
+
+static cr_status sum_tree(cr_dist *dist, cr_dist_news *news)
+{
+    const cr_net *net = dist->net;
+    int64_t count = net->gradient_count + cr_tail_count(net->segment_count);
+    if (cr_comm_size(dist->comm) > 1)
+        dist->wire_bytes += count * (int64_t)sizeof(float);
+    CR_TRY(cr_comm_tree_sum(dist->comm, dist->home, dist->parts, dist->part_count, count,
+                            dist->owners, dist->micro_batches, free_buffer(dist)));
+    double wishes[2] = {news->stop, news->save};
+    CR_TRY(cr_tail_read(news, dist->home + net->gradient_count, net, dist->micro_batches, true));
+    if (cr_comm_size(dist->comm) > 1)
+        CR_TRY(cr_comm_largest(dist->comm, wishes, 2));
+    news->stop = wishes[0] > 0;
+    news->save = wishes[1] > 0;
+    return CR_OK;
+}
+
+/* Equal picks: the rest of the compact gradient and the tail. */
+static cr_status sum_compact(cr_dist *dist, cr_dist_news *news)
+{
+    const cr_net *net = dist->net;
+    float *tail = dist->home + net->gradient_count;
+    int ranks = cr_comm_size(dist->comm);
+    cr_tail_write(tail, net, news);
+    if (ranks > 1) {
+        CR_TRY(send_to(dist, dist->home, net->gradient_count + cr_tail_count(net->segment_count)));
+        CR_TRY(cr_comm_wait(dist->comm));
+    }
+    return cr_tail_read(news, tail, net, ranks, true);
+}
+
+/* Each rank its own picks: dense gradients, the tail behind them. */
+static cr_status sum_dense(cr_dist *dist, cr_dist_news *news)
+{
+    const cr_net *net = dist->net;
+    float *tail = dist->dense + net->parameter_count;
+    int ranks = cr_comm_size(dist->comm);
+    cr_net_scatter(net, dist->dense, dist->home);
+    cr_tail_write(tail, net, news);
+    if (ranks > 1) {
+        CR_TRY(
+            send_to(dist, dist->dense, net->parameter_count + cr_tail_count(net->segment_count)));
+        CR_TRY(cr_comm_wait(dist->comm));
+    }
+    return cr_tail_read(news, tail, net, ranks, false);
+}
+
+/* dist->gradient from the summed compact one. */
+static void make_dense(cr_dist *dist)
+{
+    const cr_net *net = dist->net;
+    dist->gradient = dist->home;
+    if (!dist->mode->equal) {
+        dist->gradient = dist->dense;
+    } else if (!cr_net_gradient_is_dense(net)) {
+        cr_net_scatter(net, dist->dense, dist->home);
+        dist->gradient = dist->dense;
+    }
+}
+
+cr_status cr_dist_finish(cr_dist *dist, cr_dist_news *news)
+{
+    cr_phase previous = cr_phase_enter(CR_PHASE_WAIT);
+    news->result = dist->result;
+    if (dist->options.deterministic)
+        CR_TRY(sum_tree(dist, news));
+    else if (dist->mode->equal)
+        CR_TRY(sum_compact(dist, news));
+    else
+        CR_TRY(sum_dense(dist, news));
+    dist->dense_bytes += cr_net_size(dist->net) * (int64_t)sizeof(float);
+    (void)cr_phase_enter(CR_PHASE_UPDATE);
+    make_dense(dist);
+    cr_phase_leave(previous);
+    return CR_OK;
+}
+
+void cr_dist_clear(cr_dist *dist)
+{
+    if (dist->gradient != dist->dense)
+        return;
+    if (dist->mode->equal || cr_comm_size(dist->comm) == 1)
+        cr_net_clear(dist->net, dist->dense);
+    else
+        memset(dist->dense, 0, (size_t)dist->net->parameter_count * sizeof(float));
+}

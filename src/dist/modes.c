@@ -1,0 +1,91 @@
+/*
+ * modes: who decides on a pick.
+ *
+ *     root     rank 0 scores micro-batch 0 and broadcasts its pick
+ *     weights  every rank draws the same from weight norms and shared random numbers: no message
+ *     local    each rank its own; gradients must then travel dense. To show what agreement is
+ * worth.
+ */
+#include "modes.h"
+
+#include <string.h>
+
+/* A pick on the wire: k, scaled, index [most], and scale [most] where draws can scale. */
+static size_t pack(int *message, const cr_pick *pick, int most, bool with_scale)
+{
+    message[0] = pick->k;
+    message[1] = pick->scaled;
+    memcpy(message + 2, pick->index, (size_t)pick->k * sizeof *message);
+    if (with_scale)
+        memcpy(message + 2 + most, pick->scale, (size_t)pick->k * sizeof *message);
+    return (size_t)(2 + (with_scale ? 2 : 1) * most) * sizeof *message;
+}
+
+static void unpack(cr_pick *pick, const int *message, int most, bool with_scale)
+{
+    pick->k = message[0];
+    pick->scaled = message[1] != 0;
+    memcpy(pick->index, message + 2, (size_t)pick->k * sizeof *message);
+    for (int j = 0; j < pick->k; j++)
+        pick->scale[j] = 1;
+    if (with_scale)
+        memcpy(pick->scale, message + 2 + most, (size_t)pick->k * sizeof *message);
+    cr_pick_seal(pick);
+}
+
+/* Draws that count duplicates have scales even where none are asked for. */
+static bool has_scale(const cr_net *net)
+{
+    return net->sampling.scale || strcmp(net->sampling.draw, "replacement") == 0;
+}
+
+static cr_status choose_root(void *self, cr_net *net, int segment, cr_pick *pick)
+{
+    cr_dist *dist = self;
+    int most = net->segments[segment].most;
+    bool root = cr_comm_rank(dist->comm) == 0;
+    if (root)
+        CR_TRY(cr_net_choose(net, segment, pick, 0));
+    if (cr_comm_size(dist->comm) == 1)
+        return CR_OK;
+    cr_phase previous = cr_phase_enter(CR_PHASE_AGREE);
+    size_t bytes = pack(dist->message, pick, most, has_scale(net));
+    CR_TRY(cr_comm_broadcast(dist->comm, dist->message, bytes, 0));
+    dist->wire_bytes += (int64_t)bytes;
+    if (!root)
+        unpack(pick, dist->message, most, has_scale(net));
+    cr_phase_leave(previous);
+    return CR_OK;
+}
+
+static cr_status choose_weights(void *self, cr_net *net, int segment, cr_pick *pick)
+{
+    (void)self;
+    return cr_net_choose(net, segment, pick, 0);
+}
+
+static cr_status choose_local(void *self, cr_net *net, int segment, cr_pick *pick)
+{
+    const cr_dist *dist = self;
+    return cr_net_choose(net, segment, pick, (uint32_t)cr_comm_rank(dist->comm));
+}
+
+static const cr_dist_mode modes[] = {
+    {"root", true, choose_root},
+    {"weights", true, choose_weights},
+    {"local", false, choose_local},
+};
+
+const cr_dist_mode *cr_dist_mode_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(modes[i].name, name) == 0)
+            return &modes[i];
+    return NULL;
+}
+
+const char *const *cr_dist_mode_names(void)
+{
+    static const char *const names[] = {"root", "weights", "local", NULL};
+    return names;
+}

@@ -1,0 +1,68 @@
+/* folder: where a run's output goes; one run a folder. */
+#include "train.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* Held until the process ends, however it ends; the file itself stays. */
+static cr_status take_lock(cr_run *run)
+{
+    char path[CR_PATH_MAX];
+    CR_TRY(cr_path_join(path, run->folder, ".lock"));
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    CR_CHECK(file >= 0, CR_CANNOT_WRITE, "%s: cannot write in this folder: %s", run->folder,
+             strerror(errno));
+    run->lock = file;
+    CR_CHECK(flock(file, LOCK_EX | LOCK_NB) == 0, CR_CANNOT_WRITE,
+             "%s: another run is writing to this folder; choose another with -o", run->folder);
+    return CR_OK;
+}
+
+static cr_status refuse_second_run(const cr_run *run, const char *checkpoints)
+{
+    char newest[CR_PATH_MAX];
+    bool found = false;
+    cr_status status = cr_checkpoint_newest(newest, &found, checkpoints);
+    CR_CHECK(status == CR_OK && !found, CR_CANNOT_WRITE,
+             "%s: holds the checkpoints of an earlier run; continue it with --resume, or choose "
+             "another folder with -o",
+             run->folder);
+    return CR_OK;
+}
+
+static cr_status open_on_root(cr_run *run, bool resuming)
+{
+    char path[CR_PATH_MAX];
+    CR_TRY(cr_folder_make(run->folder));
+    CR_TRY(take_lock(run));
+    CR_TRY(cr_path_join(path, run->folder, "checkpoints"));
+    CR_TRY(cr_folder_make(path));
+    if (!resuming)
+        CR_TRY(refuse_second_run(run, path));
+    int swept = cr_file_sweep(run->folder) + cr_file_sweep(path);
+    if (swept > 0)
+        cr_log_info("removed %d unfinished file(s) that an earlier run left in %s", swept,
+                    run->folder);
+    CR_TRY(cr_path_join(path, run->folder, "config.yaml"));
+    return cr_file_write(path, run->config, strlen(run->config));
+}
+
+cr_status cr_run_open_folder(cr_run *run, const char *folder, bool resuming)
+{
+    cr_status status = CR_OK;
+    bool fits = strlen(folder) + 64 < CR_PATH_MAX; /* room for the names below it */
+    if (fits)
+        (void)snprintf(run->folder, sizeof run->folder, "%s", folder);
+    if (!fits)
+        status = cr_fail(CR_BAD_CONFIG, __FILE__, __LINE__, "-o: the path is too long");
+    else if (cr_comm_rank(run->comm) == 0)
+        status = open_on_root(run, resuming);
+    CR_TRY(cr_comm_any(run->comm, status));
+    if (cr_comm_rank(run->comm) == 0 && !resuming)
+        status = cr_report_trim(run, -1);
+    return cr_comm_any(run->comm, status);
+}

@@ -1,0 +1,82 @@
+/* loop: steps to epochs to the end; reporting, evaluating and saving on the way. */
+#include "train.h"
+
+#include <math.h>
+
+/* Is this step one of the checkpoints by count? */
+static bool is_due(const cr_run *run)
+{
+    int64_t every = run->options.checkpoint.every_steps;
+    return every > 0 && run->progress.step % every == 0;
+}
+
+static bool saves_at_all(const cr_run *run)
+{
+    return run->folder[0] != '\0' &&
+           (run->options.checkpoint.every_steps > 0 || run->options.checkpoint.every_minutes > 0);
+}
+
+static bool at_epoch_end(const cr_run *run)
+{
+    return run->progress.step % run->per_epoch == 0;
+}
+
+static cr_status end_epoch(cr_run *run)
+{
+    cr_progress *progress = &run->progress;
+    progress->epoch = progress->step / run->per_epoch;
+    progress->train_loss = progress->epoch_loss / (double)progress->epoch_samples;
+    progress->epoch_loss = 0;
+    progress->epoch_samples = 0;
+    return CR_OK;
+}
+
+static bool evaluates_now(const cr_run *run)
+{
+    int every = run->options.evaluate.every_epochs;
+    bool last = run->progress.step == run->total;
+    if (every == 0)
+        return false;
+    return last || (at_epoch_end(run) && run->progress.epoch % every == 0);
+}
+
+static cr_status save(cr_run *run)
+{
+    cr_phase previous = cr_phase_enter(CR_PHASE_CHECKPOINT);
+    CR_TRY(cr_meter_collect(run));
+    CR_TRY(cr_state_save(run));
+    run->meter.saved = cr_seconds();
+    cr_phase_leave(previous);
+    return CR_OK;
+}
+
+/* Everything that follows an update. */
+static cr_status follow_up(cr_run *run, bool wanted)
+{
+    bool last = run->progress.step == run->total;
+    CR_TRY(cr_report_step(run));
+    if (at_epoch_end(run))
+        CR_TRY(end_epoch(run));
+    if (evaluates_now(run))
+        CR_TRY(cr_epoch_evaluate(run));
+    bool stop = run->stopping && !last;
+    bool due = is_due(run) || wanted || (last && saves_at_all(run));
+    if (run->folder[0] != '\0' && (due || stop))
+        CR_TRY(save(run));
+    CR_CHECK(!stop, CR_STOPPED,
+             "stopped as asked at step %lld of %lld, after saving; --resume goes on from there",
+             (long long)run->progress.step, (long long)run->total);
+    return CR_OK;
+}
+
+cr_status cr_run_train(cr_run *run)
+{
+    cr_meter_begin(run);
+    while (run->progress.step < run->total) {
+        bool wanted = false;
+        CR_TRY(cr_step_run(run, &wanted));
+        CR_TRY(follow_up(run, wanted));
+    }
+    CR_TRY(cr_meter_collect(run));
+    return cr_report_summary(run);
+}

@@ -1,0 +1,66 @@
+/* meter: seconds of steps, and counters that go on from one session to the next. */
+#include "train.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void cr_meter_begin(cr_run *run)
+{
+    cr_meter *meter = &run->meter;
+    meter->started = cr_seconds();
+    meter->saved = meter->started;
+    meter->shown = meter->started;
+    meter->gradient_norm = -1;
+    for (int p = 0; p < CR_PHASES; p++)
+        meter->phases[p] = cr_phase_seconds((cr_phase)p);
+}
+
+void cr_meter_step(cr_run *run, const cr_result *result, double seconds)
+{
+    cr_meter *meter = &run->meter;
+    if (meter->count < meter->capacity)
+        meter->step_ms[meter->count++] = (float)(1e3 * seconds);
+    meter->seconds += seconds;
+    meter->samples += result->samples;
+    meter->interval_seconds += seconds;
+    meter->interval_samples += result->samples;
+    meter->interval_loss += result->loss;
+    run->progress.epoch_loss += result->loss;
+    run->progress.epoch_samples += result->samples;
+}
+
+static int compare(const void *a, const void *b)
+{
+    float x = *(const float *)a;
+    float y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+double cr_meter_quantile(cr_run *run, double q)
+{
+    const cr_meter *meter = &run->meter;
+    if (meter->count == 0)
+        return NAN;
+    qsort(meter->step_ms, (size_t)meter->count, sizeof *meter->step_ms, compare);
+    int64_t at = (int64_t)(q * (double)(meter->count - 1) + 0.5);
+    return meter->step_ms[at];
+}
+
+cr_status cr_meter_collect(cr_run *run)
+{
+    cr_progress *progress = &run->progress;
+    cr_macs own = cr_net_counted(run->net);
+    double sums[3] = {(double)own.exact, (double)own.paper, (double)own.executed};
+    CR_TRY(cr_comm_sum(run->comm, sums, 3)); /* exact below 2^53 */
+    progress->macs_exact += (int64_t)sums[0];
+    progress->macs_paper += (int64_t)sums[1];
+    progress->macs_executed += (int64_t)sums[2];
+    for (int s = 0; s < run->net->segment_count; s++)
+        for (int p = 0; p < 3; p++)
+            run->net->segments[s].macs[p] = (cr_macs){0};
+    progress->wire_bytes += run->dist->wire_bytes;
+    progress->dense_bytes += run->dist->dense_bytes;
+    run->dist->wire_bytes = 0;
+    run->dist->dense_bytes = 0;
+    return CR_OK;
+}

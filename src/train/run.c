@@ -1,0 +1,134 @@
+/* run: data, network, optimizer and the ranks, put together from the options. */
+#include "train.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Do all ranks have the same options and the same program? */
+static cr_status check_same(cr_run *run)
+{
+    uint64_t hash = cr_hash(run->config, strlen(run->config), 0);
+    return cr_comm_same(run->comm, hash, "configuration");
+}
+
+static cr_status make_net(cr_run *run)
+{
+    const cr_data_part *train = &run->data.train;
+    cr_net_plan plan = {.options = run->options.network,
+                        .sampling = run->options.sampling,
+                        .engine = run->options.engine,
+                        .input = {train->h, train->w, train->c},
+                        .classes = train->classes,
+                        .rows = run->options.micro_batch,
+                        .extra = cr_dist_extra,
+                        .seed = (uint64_t)run->options.seed};
+    CR_TRY(cr_net_create(&run->net, &plan));
+    cr_net_initialize(run->net);
+    return CR_OK;
+}
+
+static cr_status make_optimizer(cr_run *run)
+{
+    int count = 0;
+    while (cr_net_parameter(run->net, count) != NULL)
+        count++;
+    CR_TRY(cr_alloc((void **)&run->spans, (size_t)count * sizeof *run->spans));
+    for (int i = 0; i < count; i++) {
+        const cr_parameter *p = cr_net_parameter(run->net, i);
+        run->spans[i] = (cr_optim_span){p->offset, p->count, p->decay};
+    }
+    return cr_optim_create(&run->optim, &run->options.optimizer, run->net->parameter_count,
+                           run->spans, count);
+}
+
+static cr_status make_buffers(cr_run *run)
+{
+    const cr_data_part *train = &run->data.train;
+    size_t features = (size_t)train->h * (size_t)train->w * (size_t)train->c;
+    size_t rows = (size_t)run->options.micro_batch;
+    CR_TRY(cr_alloc((void **)&run->x, rows * features * sizeof *run->x));
+    CR_TRY(cr_alloc((void **)&run->labels, rows * sizeof *run->labels));
+    CR_TRY(cr_alloc((void **)&run->order, (size_t)train->count * sizeof *run->order));
+    run->meter.capacity = run->total;
+    return cr_alloc((void **)&run->meter.step_ms, (size_t)run->total * sizeof *run->meter.step_ms);
+}
+
+static void count_steps(cr_run *run)
+{
+    int batch = run->options.batch;
+    run->per_epoch = (run->data.train.count + batch - 1) / batch;
+    run->total = run->options.steps > 0 ? run->options.steps : run->options.epochs * run->per_epoch;
+}
+
+/* What each rank does by itself; whether it went well is agreed on afterwards. */
+static cr_status set_up(cr_run *run)
+{
+    int micro = run->options.micro_batch;
+    count_steps(run);
+    CR_TRY(make_net(run));
+    CR_TRY(cr_dist_create(&run->dist, &run->options.dist, run->comm, run->net,
+                          (run->options.batch + micro - 1) / micro));
+    CR_TRY(make_optimizer(run));
+    return make_buffers(run);
+}
+
+static cr_status open_data(cr_run *run)
+{
+    cr_data_wanted wanted = {0};
+    cr_data_share share = cr_share_over(run->comm);
+    CR_TRY(cr_options_wanted(&wanted, &run->options));
+    return cr_data_open(&run->data, &run->options.data, &wanted, &share);
+}
+
+cr_status cr_run_create(cr_run **out, cr_comm *comm, const cr_run_options *options)
+{
+    cr_status status = CR_OK;
+    cr_run *run = NULL;
+    CR_TRY_GOTO(cr_comm_any(comm, cr_alloc((void **)&run, sizeof *run)));
+    run->comm = comm;
+    run->options = *options;
+    run->lock = -1;
+    run->order_epoch = -1;
+    run->progress.train_loss = NAN;
+    run->progress.valid_loss = run->progress.valid_accuracy = NAN;
+    run->progress.test_loss = run->progress.test_accuracy = NAN;
+    CR_TRY_GOTO(cr_comm_any(comm, cr_options_format(&run->config, options)));
+    CR_TRY_GOTO(check_same(run));
+    CR_TRY_GOTO(open_data(run));
+    CR_TRY_GOTO(cr_comm_any(comm, set_up(run)));
+    *out = run;
+    run = NULL;
+done:
+    cr_run_free(&run);
+    return status;
+}
+
+void cr_run_free(cr_run **run)
+{
+    if (*run == NULL)
+        return;
+    cr_dist_free(&(*run)->dist);
+    cr_net_free(&(*run)->net);
+    cr_optim_free(&(*run)->optim);
+    cr_data_free(&(*run)->data);
+    CR_FREE((*run)->config);
+    CR_FREE((*run)->spans);
+    CR_FREE((*run)->x);
+    CR_FREE((*run)->labels);
+    CR_FREE((*run)->order);
+    CR_FREE((*run)->meter.step_ms);
+    if ((*run)->lock >= 0)
+        (void)close((*run)->lock); /* gives the folder free */
+    CR_FREE(*run);
+}
+
+uint64_t cr_run_weights_hash(const cr_run *run)
+{
+    uint64_t hash = 0;
+    for (int i = 0; cr_net_parameter(run->net, i) != NULL; i++) {
+        const cr_parameter *p = cr_net_parameter(run->net, i);
+        hash = cr_hash(run->net->parameters + p->offset, (size_t)p->count * sizeof(float), hash);
+    }
+    return hash;
+}

@@ -1,0 +1,39 @@
+/* train.h: what the files of train share. */
+#ifndef TRAIN_TRAIN_H
+#define TRAIN_TRAIN_H
+
+#include "colrow/train.h"
+
+/* One update; run->stopping and *save tell what all ranks agreed to do after it. */
+cr_status cr_step_run(cr_run *run, bool *save);
+
+/* Evaluate on validation (and test where that is best so far), and take note in run->progress. */
+cr_status cr_epoch_evaluate(cr_run *run);
+
+/* Write a checkpoint of run->progress.step and prune older ones. */
+cr_status cr_state_save(cr_run *run);
+
+/* Take this session's counters into run->progress. */
+cr_status cr_meter_collect(cr_run *run);
+void cr_meter_begin(cr_run *run);
+void cr_meter_step(cr_run *run, const cr_result *result, double seconds);
+
+/* Quantile q of the step times so far, ms. Sorts them. */
+double cr_meter_quantile(cr_run *run, double q);
+
+/* A progress line, and a metrics line when the interval is over. */
+cr_status cr_report_step(cr_run *run);
+
+/* A metrics line with the evaluation just made. */
+cr_status cr_report_evaluation(cr_run *run, const cr_result *valid, const cr_result *test);
+
+/* summary.json, and the last words. */
+cr_status cr_report_summary(cr_run *run);
+
+/* Drop the metrics lines after `step`, left by a run that was killed. Rank 0, not collective. */
+cr_status cr_report_trim(const cr_run *run, int64_t step);
+
+/* How the ranks of `comm` share data sets. */
+cr_data_share cr_share_over(cr_comm *comm);
+
+#endif
