@@ -11,14 +11,18 @@
 #include <string.h>
 
 /* A pick on the wire: k, scaled, index [most], and scale [most] where draws can scale. */
-static size_t pack(int *message, const cr_pick *pick, int most, bool with_scale)
+static size_t message_bytes(int most, bool with_scale)
+{
+    return (size_t)(2 + (with_scale ? 2 : 1) * most) * sizeof(int);
+}
+
+static void pack(int *message, const cr_pick *pick, int most, bool with_scale)
 {
     message[0] = pick->k;
     message[1] = pick->scaled;
     memcpy(message + 2, pick->index, (size_t)pick->k * sizeof *message);
     if (with_scale)
         memcpy(message + 2 + most, pick->scale, (size_t)pick->k * sizeof *message);
-    return (size_t)(2 + (with_scale ? 2 : 1) * most) * sizeof *message;
 }
 
 static void unpack(cr_pick *pick, const int *message, int most, bool with_scale)
@@ -43,17 +47,20 @@ static cr_status choose_root(void *self, cr_net *net, int segment, cr_pick *pick
 {
     cr_dist *dist = self;
     int most = net->segments[segment].most;
+    bool with_scale = has_scale(net);
     bool root = cr_comm_rank(dist->comm) == 0;
     if (root)
         CR_TRY(cr_net_choose(net, segment, pick, 0));
     if (cr_comm_size(dist->comm) == 1)
         return CR_OK;
     cr_phase previous = cr_phase_enter(CR_PHASE_AGREE);
-    size_t bytes = pack(dist->message, pick, most, has_scale(net));
+    size_t bytes = message_bytes(most, with_scale);
+    if (root)
+        pack(dist->message, pick, most, with_scale);
     CR_TRY(cr_comm_broadcast(dist->comm, dist->message, bytes, 0));
     dist->wire_bytes += (int64_t)bytes;
     if (!root)
-        unpack(pick, dist->message, most, has_scale(net));
+        unpack(pick, dist->message, most, with_scale);
     cr_phase_leave(previous);
     return CR_OK;
 }
