@@ -3,7 +3,7 @@
  * on, their sum. The only module that knows both ranks and networks.
  *
  * A step, on every rank:  cr_dist_begin,  cr_net_forward + cr_dist_backward for each micro-batch of
- * the rank (an empty one where it has none),  cr_dist_finish,  the update,  cr_dist_clear.
+ * the rank (an empty one where it has none),  cr_dist_finish,  the update.
  */
 #ifndef COLROW_DIST_H
 #define COLROW_DIST_H
@@ -50,14 +50,13 @@ struct cr_dist {
     int *owners;            /* [micro_batches_most] rank of each, deterministic only; owned */
     int micro_batches_most;
 
-    int micro_batches;     /* of this step, on all ranks */
-    int first, count;      /* this rank's */
-    int done;              /* of them, backward passes */
-    int64_t sent;          /* floats of the gradient in flight */
-    cr_result result;      /* of this rank, so far */
-    float *home;           /* the net's own gradient array */
-    float *dense;          /* [parameter_count] gradient of all parameters; owned, may be NULL */
-    const float *gradient; /* result of the step, dense: `home` or `dense` */
+    int micro_batches;             /* of this step, on all ranks */
+    int first, count;              /* this rank's */
+    int done;                      /* of them, backward passes */
+    int64_t sent;                  /* floats of the gradient in flight */
+    cr_result result;              /* of this rank, so far */
+    float *home;                   /* the net's own gradient array */
+    float *dense;                  /* [parameter_count + tail] local mode only; owned */
     float *buffers[CR_TREE_PARTS]; /* partial sums of the tree: `home`, the others owned */
     int buffer_count;
     cr_tree_part parts[CR_TREE_PARTS];
@@ -90,12 +89,12 @@ cr_status cr_dist_begin(cr_dist *dist, uint32_t step, int micro_batches);
  * a rank sends gradients off while they become final. Collective over the last. */
 cr_status cr_dist_backward(cr_dist *dist, const cr_result *result);
 
-/* Wait for the sums. dist->gradient is then the gradient of the global batch [parameter_count], and
- * *news the sum of all ranks' news. CR_RANKS naming layer, step and rank when picks were not equal.
- * Collective. */
+/* Wait for the sums; *news becomes the sum of all ranks' news. CR_RANKS naming layer, step and rank
+ * when picks were not equal. Collective. */
 cr_status cr_dist_finish(cr_dist *dist, cr_dist_news *news);
 
-/* After the update: make dist->gradient zero again where this step wrote it. */
-void cr_dist_clear(cr_dist *dist);
+/* Rows of the gradient of the global batch, after cr_dist_finish: for parameter `i` of the net, as
+ * cr_net_gradient_rows. self: cr_dist. Not collective. */
+const float *cr_dist_gradient_rows(void *self, float *scratch, int i, int64_t first, int64_t rows);
 
 #endif

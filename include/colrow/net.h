@@ -32,6 +32,7 @@ typedef struct cr_parameter {
     int dims[4];
     const char *dimensions; /* "IN,OUT" */
     int64_t offset, count;  /* in the flat array; offsets are multiples of 16 floats */
+    int segment;            /* whose consumer or chain it belongs to */
     bool decay;             /* weight decay applies */
     int fan_in, fan_out;    /* for initialisation; 0 for biases */
 } cr_parameter;
@@ -83,8 +84,11 @@ typedef struct cr_channelwise {
 
 /* Layers that contract over input channels. w is the kernel in the flat array. */
 typedef struct cr_contraction {
-    /* norms [IN] = squared norm of each input channel's weights */
-    void (*weight_norms)(const cr_layer *layer, double *norms, const float *w);
+    /* norms [rows] = squared norm of each row [OUT] of a kernel from row `first` on; w [rows, OUT]
+     */
+    void (*row_norms)(const cr_layer *layer, double *norms, const float *w, int64_t rows);
+    /* norms [IN] = squared norm of each input channel's weights, from those of all rows */
+    void (*channel_norms)(const cr_layer *layer, double *norms, const double *row_norms);
     /* kept [k, OUT] = scale_i W[I, :] */
     void (*gather)(const cr_layer *layer, float *kept, const float *w, const cr_pick *pick);
     /* live [k, kO] = kept[:, O] */
@@ -100,10 +104,10 @@ typedef struct cr_contraction {
     void (*weight_gradient)(const cr_layer *layer, const cr_engine *engine, float *dw,
                             const float *x, const float *dy, int rows, int k, int live,
                             bool accumulate);
-    /* dense [IN, OUT] at (I, O) = scale_i block [k, kO], and back to zero */
-    void (*scatter)(const cr_layer *layer, float *dense, const float *block, const cr_pick *in,
-                    const cr_pick *out);
-    void (*clear)(const cr_layer *layer, float *dense, const cr_pick *in);
+    /* to [rows, OUT]: rows [first, first + rows) of the gradient whose (I, O) is scale_i block
+     * [k, kO], zero elsewhere */
+    void (*spread)(const cr_layer *layer, float *to, const float *block, const cr_pick *in,
+                   const cr_pick *out, int64_t first, int64_t rows);
     /* multiply-accumulates of one product for one sample with k input and `live` output channels */
     int64_t (*macs)(const cr_layer *layer, int k, int live);
 } cr_contraction;
@@ -195,6 +199,7 @@ typedef struct cr_segment {
     float *weights;             /* [k, OUT] gathered; owned */
     float *weights_live;        /* [k, kO] gathered for the input gradient; owned */
     const float *w, *w_live;    /* what the products use: gathered, or the parameter itself */
+    double *row_norms;          /* [rows of the kernel] squared norms, where scores need them */
     cr_macs macs[3];            /* forward, input gradient, weight gradient */
 } cr_segment;
 
@@ -228,17 +233,21 @@ struct cr_net {
     cr_segment *segments; /* [segment_count], owned */
     int segment_count;
 
-    int64_t parameter_count; /* floats in the flat array, padding included */
-    float *parameters;       /* owned by the arena */
-    float *gradient;         /* compact; [parameter_count + extra]; the caller may swap it */
-    int64_t gradient_count;  /* floats in use this step, padding included */
-    int64_t gradient_extra;  /* floats kept free behind it */
-    cr_block *blocks;        /* in the order in which backward finishes them; owned */
-    int block_count;         /* of this step; the same every step */
+    int64_t parameter_count;   /* floats in the flat array, padding included */
+    float *parameters;         /* owned by the arena */
+    float *gradient;           /* compact; [parameter_count + extra]; the caller may swap it */
+    int64_t gradient_count;    /* floats in use this step, padding included */
+    int64_t gradient_extra;    /* floats kept free behind it */
+    cr_block *blocks;          /* in the order in which backward finishes them; owned */
+    const cr_parameter **list; /* [list_count] parameters in the order of the layers; owned */
+    int *block_of;             /* [list_count] block of each this step; owned */
+    int list_count;
+    int block_count; /* of this step; the same every step */
 
     cr_pass pass;  /* of the micro-batch under way */
     int pass_rows; /* its samples */
     bool picked;   /* the picks of this step are chosen */
+    bool measured; /* row_norms are those of the parameters as they are now */
     const cr_agreement *agreement;
 
     float *flow[2];       /* [rows, C] gradients on their way back, alternating */
@@ -308,16 +317,28 @@ extern const cr_agreement cr_net_alone;
 /* Is the step's compact gradient the dense one (nothing was sampled)? */
 bool cr_net_gradient_is_dense(const cr_net *net);
 
-/* Write the compact gradient into dense [parameter_count], which is zero where it does not write;
- * and make what it wrote zero again. */
-void cr_net_scatter(const cr_net *net, float *dense, const float *compact);
-void cr_net_clear(const cr_net *net, float *dense);
+/* Rows [first, first + rows) of the gradient of parameter number `i` (cr_net_parameter), dense,
+ * [rows, C or OUT]: in `scratch`, or where it lies when nothing was sampled. A parameter of one
+ * dimension is one row. */
+const float *cr_net_gradient_rows(const cr_net *net, float *scratch, const float *compact, int i,
+                                  int64_t first, int64_t rows);
+
+/* The whole gradient, dense [parameter_count], zero where nothing was sampled. */
+void cr_net_spread(const cr_net *net, float *dense, const float *compact);
+
+/* Take note that these rows of parameter `i` have new values, while they are in cache: their norms
+ * are what the next step's scores need. After all of them: cr_net_measured. */
+void cr_net_measure_rows(cr_net *net, int i, int64_t first, int64_t rows);
+void cr_net_measured(cr_net *net);
 
 /* Number of parameters without padding, of the whole net. */
 int64_t cr_net_size(const cr_net *net);
 
 /* Parameter number `i` in the order of the layers; NULL beyond the last. */
 const cr_parameter *cr_net_parameter(const cr_net *net, int i);
+
+/* Floats of a row of a parameter: its last dimension. */
+int64_t cr_parameter_row(const cr_parameter *parameter);
 
 /* Multiply-accumulates a sample of segment `s` for k kept inputs and `live` outputs: exact, paper,
  * executed of the product `p` (0 forward, 1 input gradient, 2 weight gradient). */

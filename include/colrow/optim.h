@@ -22,6 +22,7 @@ extern const cr_option cr_optim_option_table[];
 /* A run of parameters with one treatment. */
 typedef struct cr_optim_span {
     int64_t offset, count; /* in the flat array */
+    int64_t row;           /* floats of a row, at least 1; count is a multiple */
     bool decay;            /* weight decay applies (kernels), or not (bias, batch norm) */
 } cr_optim_span;
 
@@ -51,6 +52,12 @@ const cr_optim_rule *cr_optim_rule_find(const char *name);
 const char *const *cr_optim_rule_names(void);
 const cr_option *cr_optim_rule_options(const char *name);
 
+/* A piece of a span that one thread updates: whole rows where there are rows. */
+typedef struct cr_optim_chunk {
+    int span;
+    int64_t start, count; /* floats of the span */
+} cr_optim_chunk;
+
 typedef struct cr_optim {
     const cr_optim_rule *rule;
     cr_optim_options options;
@@ -59,15 +66,33 @@ typedef struct cr_optim {
     int64_t step;                  /* updates done */
     const cr_optim_span *spans;    /* borrowed */
     int span_count;
-    cr_optim_span *chunks; /* [chunk_count], owned: the spans in pieces that threads share */
-    double *square_sums;   /* [chunk_count], owned: of the gradient, for its norm */
+    cr_optim_chunk *chunks; /* [chunk_count], owned: the spans in pieces that threads share */
+    double *square_sums;    /* [chunk_count], owned: of the gradient, for its norm */
     int64_t chunk_count;
+    float *scratch; /* [threads, chunk_most], owned: gradients on their way in */
+    int64_t chunk_most;
+    int threads; /* when it was made */
 } cr_optim;
 
 /* State for `count` parameters, zero. `spans` must outlive it. The caller frees. */
 cr_status cr_optim_create(cr_optim *optim, const cr_optim_options *options, int64_t count,
                           const cr_optim_span *spans, int span_count);
 void cr_optim_free(cr_optim *optim);
+
+/* Where gradients come from when they do not lie as the parameters do, and who wants to know that a
+ * piece is updated while it is still in cache. Called by several threads at once, for disjoint
+ * rows. */
+typedef struct cr_optim_hooks {
+    void *self;
+    /* gradient of the rows [first, first + rows) of span `span`, [rows, row] floats: written to
+     * `scratch`, or wherever it already lies */
+    const float *(*gradient)(void *self, float *scratch, int span, int64_t first, int64_t rows);
+    void (*updated)(void *self, int span, int64_t first, int64_t rows); /* NULL: nobody */
+} cr_optim_hooks;
+
+/* One update of w [count] by the gradients that `hooks` gives; as cr_optim_update. */
+cr_status cr_optim_update_by(cr_optim *optim, float *w, const cr_optim_hooks *hooks, double rate,
+                             double *norm);
 
 /* One update of w [count] by gradients g [count] at learning rate `rate`; clips by the global norm
  * over all spans where asked. *norm gets the gradient's norm before clipping, or -1 when it was not

@@ -39,7 +39,7 @@ typedef struct cr_log_options {
 
 typedef struct cr_run_options {
     int batch;       /* samples of a step, all ranks together */
-    int micro_batch; /* samples a rank works on at once; 0: batch / ranks, rounded up */
+    int micro_batch; /* samples a rank works on at once; 0: about batch / ranks */
     int epochs;      /* 0: by steps */
     int64_t steps;   /* updates; 0: by epochs */
     cr_word engine, precision;
@@ -133,8 +133,8 @@ typedef struct cr_run {
 cr_status cr_run_create(cr_run **out, cr_comm *comm, const cr_run_options *options);
 void cr_run_free(cr_run **run);
 
-/* Make and lock the output folder and write config.yaml. Refuses (CR_CANNOT_WRITE) a folder that
- * another run holds, or that has checkpoints unless `resuming`. Removes stale temporaries. */
+/* Make and lock the output folder. Refuses (CR_CANNOT_WRITE) a folder that another run holds, or
+ * that has checkpoints unless `resuming`. Removes stale temporaries. */
 cr_status cr_run_open_folder(cr_run *run, const char *folder, bool resuming);
 
 /* Continue from `path`, or from the newest good checkpoint of the folder when path is "". Starts
@@ -145,8 +145,8 @@ cr_status cr_run_resume(cr_run *run, const char *path);
 /* Load parameters only, for an evaluation. */
 cr_status cr_run_load(cr_run *run, const char *path);
 
-/* Train to the end, reporting and saving; CR_STOPPED when a signal or the time limit ended it after
- * a checkpoint was saved. */
+/* Write config.yaml, then train to the end, reporting and saving; CR_STOPPED when a signal or the
+ * time limit ended it after a checkpoint was saved. */
 cr_status cr_run_train(cr_run *run);
 
 /* Exact loss and accuracy over a part of the data. */

@@ -38,6 +38,14 @@ static error_t add_subject(parsing *p, const char *text)
     return 0;
 }
 
+static error_t set_output(parsing *p, const char *text)
+{
+    if (text[0] == '\0')
+        return fail(p, "-o: expected a folder, found an empty name", NULL);
+    p->out->output = text;
+    return 0;
+}
+
 static error_t take(int key, char *argument, struct argp_state *state)
 {
     parsing *p = state->input;
@@ -45,8 +53,7 @@ static error_t take(int key, char *argument, struct argp_state *state)
     case 's':
         return add_override(p, argument);
     case 'o':
-        p->out->output = argument;
-        return 0;
+        return set_output(p, argument);
     case KEY_RESUME:
         p->out->resume = true;
         p->out->resume_from = argument != NULL ? argument : "";

@@ -32,9 +32,11 @@ static const cr_command *find(const char *name)
 
 static cr_status run(cr_comm *comm, int argc, char **argv)
 {
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    CR_CHECK(argc >= 2, CR_BAD_CONFIG,
+             "expected a command (train, eval, info), found none; see colrow --help");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help();
-        return argc < 2 ? CR_BAD_CONFIG : CR_OK;
+        return CR_OK;
     }
     if (strcmp(argv[1], "--version") == 0) {
         char library[256];

@@ -45,12 +45,16 @@ static cr_status train(cr_run *run, const cr_arguments *arguments)
     default_folder(folder, arguments->subject);
     if (arguments->output != NULL)
         (void)snprintf(folder, sizeof folder, "%s", arguments->output);
+    /* a file that was named is read first, so that nothing is made for one that is refused */
+    bool named = arguments->resume_from[0] != '\0';
+    if (named)
+        CR_TRY(cr_run_resume(run, arguments->resume_from));
     CR_TRY(cr_run_open_folder(run, folder, arguments->resume));
     cr_log_info("%lld parameters, %lld training samples, %lld steps; writing to %s",
                 (long long)cr_net_size(run->net), (long long)run->data.train.count,
                 (long long)run->total, folder);
-    if (arguments->resume)
-        CR_TRY(cr_run_resume(run, arguments->resume_from));
+    if (arguments->resume && !named)
+        CR_TRY(cr_run_resume(run, ""));
     return cr_run_train(run);
 }
 
@@ -59,7 +63,8 @@ static cr_status run_command(cr_comm *comm, int argc, char **argv)
     cr_arguments arguments;
     cr_run_options options;
     cr_run *run = NULL;
-    CR_TRY(cr_arguments_parse(&arguments, &usage, argc, argv, cr_comm_rank(comm) == 0));
+    CR_TRY(cr_comm_any(
+        comm, cr_arguments_parse(&arguments, &usage, argc, argv, cr_comm_rank(comm) == 0)));
     if (arguments.help)
         return CR_OK;
     if (arguments.keys)

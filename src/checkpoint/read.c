@@ -99,13 +99,15 @@ static cr_status match(const cr_blob *blob, const cr_checkpoint_entry *entries, 
     const cr_checkpoint_entry *entry =
         bsearch(blob->name, entries, (size_t)count, sizeof *entries, by_name);
     (void)shape_text(expected, blob->rank, blob->dims);
-    CR_CHECK(entry != NULL, CR_BAD_DATA, "%s: expected %s, found nothing: of another network?",
-             blob->name, expected);
+    CR_CHECK(entry != NULL, CR_BAD_DATA,
+             "%s: expected %s, found nothing: of another network or optimizer?", blob->name,
+             expected);
     CR_CHECK(entry->type == blob->type, CR_BAD_DATA, "%s: expected %s, found %s", blob->name,
              hdf_type_word(blob->type), hdf_type_word(entry->type));
     (void)shape_text(found, entry->rank, entry->dims);
     CR_CHECK(strcmp(expected, found) == 0, CR_BAD_DATA,
-             "%s: expected %s, found %s: of another network?", blob->name, expected, found);
+             "%s: expected %s, found %s: of another network or optimizer?", blob->name, expected,
+             found);
     return CR_OK;
 }
 
@@ -138,7 +140,7 @@ static cr_status match_all(const cr_blob *blobs, int blob_count, const char *sco
     for (int i = 0; i < count; i++)
         CR_CHECK(!is_within(entries[i].name, scope) ||
                      is_asked_for(entries[i].name, blobs, blob_count),
-                 CR_BAD_DATA, "%s: expected nothing, found %s: of another network?",
+                 CR_BAD_DATA, "%s: expected nothing, found %s: of another network or optimizer?",
                  entries[i].name, shape_text(found, entries[i].rank, entries[i].dims));
     return CR_OK;
 }

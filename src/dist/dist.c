@@ -51,10 +51,16 @@ cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options 
     return CR_OK;
 }
 
+/* Rounded up, so that rank 0 has micro-batch 0, which picks are made from, whatever the number. */
+static int share_start(int micro_batches, int rank, int ranks)
+{
+    return (int)(((int64_t)micro_batches * rank + ranks - 1) / ranks);
+}
+
 void cr_dist_share(int *first, int *count, int micro_batches, int rank, int ranks)
 {
-    *first = (int)((int64_t)micro_batches * rank / ranks);
-    *count = (int)((int64_t)micro_batches * (rank + 1) / ranks) - *first;
+    *first = share_start(micro_batches, rank, ranks);
+    *count = share_start(micro_batches, rank + 1, ranks) - *first;
 }
 
 /* ---- creation -------------------------------------------------------------------------------- */
@@ -76,22 +82,13 @@ static int parts_needed(int leaves)
     return 2 * levels + 1;
 }
 
-/* Can a step's compact gradient be other than the dense one? */
-static bool needs_dense(const cr_dist *dist)
-{
-    for (int s = 0; s < dist->net->segment_count; s++)
-        if (dist->net->segments[s].most < dist->net->segments[s].n)
-            return true;
-    return !dist->mode->equal;
-}
-
 static cr_status make_buffers(cr_dist *dist)
 {
     const cr_net *net = dist->net;
     int most = (dist->micro_batches_most + cr_comm_size(dist->comm) - 1) / cr_comm_size(dist->comm);
     size_t bytes = (size_t)(net->parameter_count + net->gradient_extra) * sizeof(float);
     CR_TRY(cr_alloc((void **)&dist->message, (size_t)longest_message(net) * sizeof *dist->message));
-    if (needs_dense(dist))
+    if (!dist->mode->equal)
         CR_TRY(cr_alloc((void **)&dist->dense, bytes));
     if (!dist->options.deterministic)
         return CR_OK;
@@ -315,7 +312,7 @@ static cr_status sum_dense(cr_dist *dist, cr_dist_news *news)
     const cr_net *net = dist->net;
     float *tail = dist->dense + net->parameter_count;
     int ranks = cr_comm_size(dist->comm);
-    cr_net_scatter(net, dist->dense, dist->home);
+    cr_net_spread(net, dist->dense, dist->home);
     cr_tail_write(tail, net, news);
     if (ranks > 1) {
         CR_TRY(
@@ -323,19 +320,6 @@ static cr_status sum_dense(cr_dist *dist, cr_dist_news *news)
         CR_TRY(cr_comm_wait(dist->comm));
     }
     return cr_tail_read(news, tail, net, ranks, false);
-}
-
-/* dist->gradient from the summed compact one. */
-static void make_dense(cr_dist *dist)
-{
-    const cr_net *net = dist->net;
-    dist->gradient = dist->home;
-    if (!dist->mode->equal) {
-        dist->gradient = dist->dense;
-    } else if (!cr_net_gradient_is_dense(net)) {
-        cr_net_scatter(net, dist->dense, dist->home);
-        dist->gradient = dist->dense;
-    }
 }
 
 cr_status cr_dist_finish(cr_dist *dist, cr_dist_news *news)
@@ -349,18 +333,15 @@ cr_status cr_dist_finish(cr_dist *dist, cr_dist_news *news)
     else
         CR_TRY(sum_dense(dist, news));
     dist->dense_bytes += cr_net_size(dist->net) * (int64_t)sizeof(float);
-    (void)cr_phase_enter(CR_PHASE_UPDATE);
-    make_dense(dist);
     cr_phase_leave(previous);
     return CR_OK;
 }
 
-void cr_dist_clear(cr_dist *dist)
+const float *cr_dist_gradient_rows(void *self, float *scratch, int i, int64_t first, int64_t rows)
 {
-    if (dist->gradient != dist->dense)
-        return;
-    if (dist->mode->equal || cr_comm_size(dist->comm) == 1)
-        cr_net_clear(dist->net, dist->dense);
-    else
-        memset(dist->dense, 0, (size_t)dist->net->parameter_count * sizeof(float));
+    const cr_dist *dist = self;
+    const cr_parameter *p = cr_net_parameter(dist->net, i);
+    if (!dist->mode->equal)
+        return dist->dense + p->offset + first * cr_parameter_row(p);
+    return cr_net_gradient_rows(dist->net, scratch, dist->home, i, first, rows);
 }

@@ -13,9 +13,9 @@ CR_WEAK void openblas_set_num_threads(int threads);
 void cr_engine_set_threads(int threads)
 {
     omp_set_dynamic(0);
-    omp_set_num_threads(threads);
     if (openblas_set_num_threads != NULL)
-        openblas_set_num_threads(1);
+        openblas_set_num_threads(1); /* first: an OpenBLAS on OpenMP sets OpenMP's count as well */
+    omp_set_num_threads(threads);
 }
 
 int cr_engine_threads(void)

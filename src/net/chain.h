@@ -26,6 +26,9 @@ int cr_chain_tile_rows(int64_t rows);
 /* Work out blocks and gradient_count from the picks. */
 void cr_gradient_plan(cr_net *net);
 
+/* norms [n] of the weights of each input channel. */
+void cr_segment_weight_norms(cr_net *net, int s, double *norms);
+
 /* Count one product (0 forward, 1 input gradient, 2 weight gradient) of segment s. */
 void cr_segment_count(cr_net *net, int s, int product);
 

@@ -20,8 +20,7 @@ cr_status cr_net_choose(cr_net *net, int s, cr_pick *pick, uint32_t who)
     if (net->score->needs_inputs)
         cr_chain_norms(net, s, net->norms[0]);
     if (net->score->needs_weights)
-        consumer->type->contraction->weight_norms(consumer, net->norms[1],
-                                                  cr_segment_kernel(net, s));
+        cr_segment_weight_norms(net, s, net->norms[1]);
     net->score->combine(net->scores, net->norms[0], net->norms[1], segment->n);
     cr_draw_request request = {
         .n = segment->n,
@@ -82,6 +81,7 @@ static void finish_picks(cr_net *net)
     }
     cr_gradient_plan(net);
     net->picked = true;
+    net->measured = false; /* until the next update has measured them */
     cr_phase_leave(previous);
 }
 

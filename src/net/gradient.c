@@ -1,9 +1,11 @@
 /*
- * gradient: where the compact gradient's blocks lie, and back to the dense one. Blocks follow each
- * other in the order in which the backward pass finishes them, so that a finished run of them can
- * travel as it lies.
+ * gradient: where the compact gradient's blocks lie, and rows of the dense one from them. Blocks
+ * follow each other in the order in which the backward pass finishes them, so that a finished run
+ * of them can travel as it lies.
  */
 #include "chain.h"
+
+#include <string.h>
 
 enum { PADDING = CR_ALIGNMENT / (int)sizeof(float) };
 
@@ -16,6 +18,9 @@ static void add_block(cr_net *net, const cr_layer *layer, const cr_parameter *pa
     else
         positions /= layer->out.c;
     int64_t count = positions * (in != NULL ? in->k : 1) * out->k;
+    for (int i = 0; i < net->list_count; i++)
+        if (net->list[i] == parameter)
+            net->block_of[i] = net->block_count;
     net->blocks[net->block_count++] =
         (cr_block){layer, parameter, in, out, net->gradient_count, count};
     net->gradient_count += (count + PADDING - 1) / PADDING * PADDING;
@@ -51,35 +56,38 @@ bool cr_net_gradient_is_dense(const cr_net *net)
     return true;
 }
 
-/* dense [C] at O = block [kO] */
-static void scatter_channels(float *dense, const float *block, const cr_pick *out)
+/* to [C] at O = block [kO], zero elsewhere */
+static void spread_channels(float *to, const float *block, const cr_pick *out)
 {
+    memset(to, 0, (size_t)out->n * sizeof *to);
     for (int q = 0; q < out->k; q++)
-        dense[out->index[q]] = block[q];
+        to[out->index[q]] = block[q];
 }
 
-void cr_net_scatter(const cr_net *net, float *dense, const float *compact)
+const float *cr_net_gradient_rows(const cr_net *net, float *scratch, const float *compact, int i,
+                                  int64_t first, int64_t rows)
 {
-    for (int i = 0; i < net->block_count; i++) {
-        const cr_block *block = &net->blocks[i];
-        float *to = dense + block->parameter->offset;
-        if (block->in == NULL)
-            scatter_channels(to, compact + block->offset, block->out);
-        else
-            block->layer->type->contraction->scatter(block->layer, to, compact + block->offset,
-                                                     block->in, block->out);
-    }
+    const cr_block *block = &net->blocks[net->block_of[i]];
+    const float *from = compact + block->offset;
+    bool whole = cr_pick_is_all(block->out) && (block->in == NULL || cr_pick_is_all(block->in));
+    if (whole)
+        return from + first * cr_parameter_row(block->parameter);
+    if (block->in == NULL)
+        spread_channels(scratch, from, block->out);
+    else
+        block->layer->type->contraction->spread(block->layer, scratch, from, block->in, block->out,
+                                                first, rows);
+    return scratch;
 }
 
-void cr_net_clear(const cr_net *net, float *dense)
+void cr_net_spread(const cr_net *net, float *dense, const float *compact)
 {
-    for (int i = 0; i < net->block_count; i++) {
-        const cr_block *block = &net->blocks[i];
-        float *to = dense + block->parameter->offset;
-        if (block->in == NULL)
-            for (int q = 0; q < block->out->k; q++)
-                to[block->out->index[q]] = 0;
-        else
-            block->layer->type->contraction->clear(block->layer, to, block->in);
+    for (int i = 0; i < net->list_count; i++) {
+        const cr_parameter *p = net->list[i];
+        float *to = dense + p->offset;
+        const float *rows =
+            cr_net_gradient_rows(net, to, compact, i, 0, p->count / cr_parameter_row(p));
+        if (rows != to)
+            memcpy(to, rows, (size_t)p->count * sizeof *to);
     }
 }

@@ -86,9 +86,10 @@ static cr_status make_segments(cr_net *net)
     return CR_OK;
 }
 
-static void place_parameters(cr_net *net, cr_layer *layer)
+static void place_parameters(cr_net *net, cr_layer *layer, int segment)
 {
     for (int i = 0; i < layer->parameter_count; i++) {
+        layer->parameters[i].segment = segment;
         layer->parameters[i].offset = net->parameter_count;
         net->parameter_count += (layer->parameters[i].count + PADDING - 1) / PADDING * PADDING;
     }
@@ -100,10 +101,21 @@ static void place_all_parameters(cr_net *net)
 {
     for (int s = net->segment_count - 1; s >= 0; s--) {
         const cr_segment *segment = &net->segments[s];
-        place_parameters(net, &net->layers[segment->consumer]);
+        place_parameters(net, &net->layers[segment->consumer], s);
         for (int i = segment->chain_count - 1; i >= 0; i--)
-            place_parameters(net, &net->layers[segment->chain_first + i]);
+            place_parameters(net, &net->layers[segment->chain_first + i], s);
     }
+}
+
+static cr_status list_parameters(cr_net *net)
+{
+    size_t most = (size_t)net->layer_count * CR_LAYER_PARAMETERS;
+    CR_TRY(cr_alloc((void **)&net->list, most * sizeof *net->list));
+    CR_TRY(cr_alloc((void **)&net->block_of, most * sizeof *net->block_of));
+    for (int l = 0; l < net->layer_count; l++)
+        for (int i = 0; i < net->layers[l].parameter_count; i++)
+            net->list[net->list_count++] = &net->layers[l].parameters[i];
+    return CR_OK;
 }
 
 /* ---- sampling -------------------------------------------------------------------------------- */
@@ -164,7 +176,10 @@ static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
     if (cr_segment_contraction(net, s) == NULL)
         return;
     int out = net->layers[segment->consumer].out.c;
-    int64_t row = net->layers[segment->consumer].parameters[0].count / ((int64_t)segment->n * out);
+    int64_t rows = net->layers[segment->consumer].parameters[0].count / out;
+    int64_t row = rows / segment->n; /* rows of a channel */
+    if (is_sampled(net, s) && net->score->needs_weights)
+        segment->row_norms = cr_arena_take(arena, rows, sizeof(double));
     if (is_sampled(net, s))
         segment->weights = cr_arena_take(arena, row * segment->most * out, sizeof(float));
     if (is_sampled(net, s + 1))
@@ -285,6 +300,7 @@ static cr_status build(cr_net *net, const cr_net_plan *plan)
     CR_TRY(make_segments(net));
     CR_TRY(set_sampling(net));
     place_all_parameters(net);
+    CR_TRY(list_parameters(net));
     net->gradient_extra = plan->extra != NULL ? plan->extra(net->segment_count) : 0;
     cr_arena measured = {0};
     lay_out(net, &measured);
@@ -322,17 +338,19 @@ void cr_net_free(cr_net **net)
     CR_FREE((*net)->layers);
     CR_FREE((*net)->segments);
     CR_FREE((*net)->blocks);
+    CR_FREE((*net)->list);
+    CR_FREE((*net)->block_of);
     CR_FREE(*net);
 }
 
 const cr_parameter *cr_net_parameter(const cr_net *net, int i)
 {
-    for (int l = 0; l < net->layer_count; l++) {
-        if (i < net->layers[l].parameter_count)
-            return &net->layers[l].parameters[i];
-        i -= net->layers[l].parameter_count;
-    }
-    return NULL;
+    return i < net->list_count ? net->list[i] : NULL;
+}
+
+int64_t cr_parameter_row(const cr_parameter *parameter)
+{
+    return parameter->dims[parameter->rank - 1];
 }
 
 int64_t cr_net_size(const cr_net *net)

@@ -15,15 +15,14 @@
 
 enum { CHUNK = 16384 }; /* floats: 64 KiB, so that a chunk's arrays fit in an L2 cache */
 
-static int64_t chunks_of(int64_t count)
+/* Floats of a span's chunks: whole rows where it has rows. */
+static int64_t chunk_size(const cr_optim_span *span)
 {
-    return (count + CHUNK - 1) / CHUNK;
+    return span->row >= CHUNK ? span->row : CHUNK / span->row * span->row;
 }
 
-static cr_status count_chunks(int64_t *chunk_count, int64_t count, const cr_optim_span *spans,
-                              int span_count)
+static cr_status check_spans(int64_t count, const cr_optim_span *spans, int span_count)
 {
-    int64_t total = 0;
     for (int s = 0; s < span_count; s++) {
         const cr_optim_span *span = &spans[s];
         bool inside = span->offset >= 0 && span->count >= 0 && span->offset <= count &&
@@ -31,21 +30,34 @@ static cr_status count_chunks(int64_t *chunk_count, int64_t count, const cr_opti
         CR_CHECK(inside, CR_INTERNAL,
                  "optimizer span %d: expected to lie in %lld parameters, found %lld from %lld", s,
                  (long long)count, (long long)span->count, (long long)span->offset);
-        total += chunks_of(span->count);
+        CR_CHECK(span->row >= 1 && span->count % span->row == 0, CR_INTERNAL,
+                 "optimizer span %d: expected whole rows of at least 1, found %lld of %lld", s,
+                 (long long)span->count, (long long)span->row);
     }
-    *chunk_count = total;
     return CR_OK;
 }
 
-static void cut_chunks(cr_optim_span *chunks, const cr_optim_span *spans, int span_count)
+/* Cut the spans; returns how many chunks there are. chunks NULL: only counts. */
+static int64_t cut_chunks(cr_optim_chunk *chunks, const cr_optim_span *spans, int span_count)
 {
+    int64_t n = 0;
     for (int s = 0; s < span_count; s++) {
-        int64_t end = spans[s].offset + spans[s].count;
-        for (int64_t at = spans[s].offset; at < end; at += CHUNK) {
-            int64_t count = end - at < CHUNK ? end - at : CHUNK;
-            *chunks++ = (cr_optim_span){.offset = at, .count = count, .decay = spans[s].decay};
+        int64_t size = chunk_size(&spans[s]);
+        for (int64_t at = 0; at < spans[s].count; at += size, n++) {
+            int64_t left = spans[s].count - at;
+            if (chunks != NULL)
+                chunks[n] = (cr_optim_chunk){s, at, left < size ? left : size};
         }
     }
+    return n;
+}
+
+static int64_t largest_chunk(const cr_optim_span *spans, int span_count)
+{
+    int64_t most = CHUNK;
+    for (int s = 0; s < span_count; s++)
+        most = chunk_size(&spans[s]) > most ? chunk_size(&spans[s]) : most;
+    return (most + 15) / 16 * 16; /* each thread's on a boundary of its own */
 }
 
 static cr_status allocate(void **array, int64_t count, size_t bytes)
@@ -67,6 +79,8 @@ static cr_status allocate_all(cr_optim *optim)
     optim->chunks = memory;
     CR_TRY(allocate(&memory, optim->chunk_count, sizeof(*optim->square_sums)));
     optim->square_sums = memory;
+    CR_TRY(allocate(&memory, optim->threads * optim->chunk_most, sizeof(float)));
+    optim->scratch = memory;
     return CR_OK;
 }
 
@@ -78,12 +92,15 @@ cr_status cr_optim_create(cr_optim *optim, const cr_optim_options *options, int6
                      .options = *options,
                      .count = count,
                      .spans = spans,
-                     .span_count = span_count};
+                     .span_count = span_count,
+                     .threads = omp_get_max_threads()};
     CR_CHECK(made.rule != NULL, CR_BAD_CONFIG,
              "optimizer.rule: expected the name of a rule, found '%s'", options->rule);
-    CR_TRY(count_chunks(&made.chunk_count, count, spans, span_count));
+    CR_TRY(check_spans(count, spans, span_count));
+    made.chunk_count = cut_chunks(NULL, spans, span_count);
+    made.chunk_most = largest_chunk(spans, span_count);
     CR_TRY_GOTO(allocate_all(&made));
-    cut_chunks(made.chunks, spans, span_count);
+    (void)cut_chunks(made.chunks, spans, span_count); /* as many as it counted */
     *optim = made;
 done:
     if (status != CR_OK)
@@ -97,6 +114,7 @@ void cr_optim_free(cr_optim *optim)
         CR_FREE(optim->state[s]);
     CR_FREE(optim->chunks);
     CR_FREE(optim->square_sums);
+    CR_FREE(optim->scratch);
     *optim = (cr_optim){0};
 }
 
@@ -114,52 +132,88 @@ static bool worth_threads(const cr_optim *optim)
     return optim->chunk_count > 1 && omp_get_max_threads() > 1;
 }
 
-static double gradient_norm(const cr_optim *optim, const float *g)
+/* The gradient of a chunk, by the hook. */
+static const float *read_chunk(const cr_optim *optim, const cr_optim_hooks *hooks,
+                               const cr_optim_chunk *chunk)
 {
-#pragma omp parallel for schedule(static) if (worth_threads(optim))
-    for (int64_t c = 0; c < optim->chunk_count; c++)
-        optim->square_sums[c] = square_sum(g + optim->chunks[c].offset, optim->chunks[c].count);
+    int64_t row = optim->spans[chunk->span].row;
+    float *scratch = optim->scratch + omp_get_thread_num() * optim->chunk_most;
+    return hooks->gradient(hooks->self, scratch, chunk->span, chunk->start / row,
+                           chunk->count / row);
+}
+
+static double gradient_norm(const cr_optim *optim, const cr_optim_hooks *hooks)
+{
+#pragma omp parallel for schedule(static) num_threads(optim->threads) if (worth_threads(optim))
+    for (int64_t c = 0; c < optim->chunk_count; c++) {
+        const cr_optim_chunk *chunk = &optim->chunks[c];
+        optim->square_sums[c] = square_sum(read_chunk(optim, hooks, chunk), chunk->count);
+    }
     double sum = 0;
     for (int64_t c = 0; c < optim->chunk_count; c++)
         sum += optim->square_sums[c];
     return sqrt(sum);
 }
 
-/* The slice of the flat arrays that a chunk covers; `whole` has the rest. */
-static cr_optim_slice slice_of(const cr_optim *optim, const cr_optim_slice *whole, int64_t c)
+/* Update one chunk; `whole` has what is the same for all. */
+static void update_chunk(const cr_optim *optim, const cr_optim_slice *whole,
+                         const cr_optim_hooks *hooks, const cr_optim_chunk *chunk)
 {
-    const cr_optim_span *chunk = &optim->chunks[c];
+    const cr_optim_span *span = &optim->spans[chunk->span];
+    int64_t offset = span->offset + chunk->start;
+    int64_t row = span->row;
     cr_optim_slice slice = *whole;
     slice.count = chunk->count;
-    slice.w += chunk->offset;
-    slice.g += chunk->offset;
+    slice.w += offset;
+    slice.g = read_chunk(optim, hooks, chunk);
     for (int s = 0; optim->rule->states[s] != NULL; s++)
-        slice.state[s] = optim->state[s] + chunk->offset;
-    slice.decay = chunk->decay ? optim->options.weight_decay : 0.0;
-    return slice;
+        slice.state[s] = optim->state[s] + offset;
+    slice.decay = span->decay ? optim->options.weight_decay : 0.0;
+    optim->rule->update(&slice);
+    if (hooks->updated != NULL)
+        hooks->updated(hooks->self, chunk->span, chunk->start / row, chunk->count / row);
 }
 
-cr_status cr_optim_update(cr_optim *optim, float *w, const float *g, double rate, double *norm)
+cr_status cr_optim_update_by(cr_optim *optim, float *w, const cr_optim_hooks *hooks, double rate,
+                             double *norm)
 {
     double limit = optim->options.clip_norm;
-    double found = limit > 0 ? gradient_norm(optim, g) : -1.0;
+    double found = limit > 0 ? gradient_norm(optim, hooks) : -1.0;
     CR_CHECK(isfinite(found), CR_DIVERGED,
              "update %lld: expected a gradient of finite norm, found %g",
              (long long)optim->step + 1, found);
     optim->step++;
     const cr_optim_slice whole = {.w = w,
-                                  .g = g,
                                   .rate = rate,
                                   .gradient_scale = found > limit ? limit / found : 1.0,
                                   .step = optim->step,
                                   .parameters = optim->options.parameters};
-#pragma omp parallel for schedule(static) if (worth_threads(optim))
-    for (int64_t c = 0; c < optim->chunk_count; c++) {
-        cr_optim_slice slice = slice_of(optim, &whole, c);
-        optim->rule->update(&slice);
-    }
+#pragma omp parallel for schedule(static) num_threads(optim->threads) if (worth_threads(optim))
+    for (int64_t c = 0; c < optim->chunk_count; c++)
+        update_chunk(optim, &whole, hooks, &optim->chunks[c]);
     *norm = found;
     return CR_OK;
+}
+
+/* A gradient that lies as the parameters do. */
+typedef struct flat {
+    const float *g;
+    const cr_optim_span *spans;
+} flat;
+
+static const float *read_flat(void *self, float *scratch, int span, int64_t first, int64_t rows)
+{
+    const flat *from = self;
+    (void)scratch;
+    (void)rows;
+    return from->g + from->spans[span].offset + first * from->spans[span].row;
+}
+
+cr_status cr_optim_update(cr_optim *optim, float *w, const float *g, double rate, double *norm)
+{
+    flat from = {g, optim->spans};
+    cr_optim_hooks hooks = {.self = &from, .gradient = read_flat};
+    return cr_optim_update_by(optim, w, &hooks, rate, norm);
 }
 
 const cr_option *cr_optim_rule_options(const char *name)

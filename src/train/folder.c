@@ -8,6 +8,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+enum { NAMES_MAX = 64 }; /* B, room for the names below the folder */
+
 /* Held until the process ends, however it ends; the file itself stays. */
 static cr_status take_lock(cr_run *run)
 {
@@ -47,22 +49,34 @@ static cr_status open_on_root(cr_run *run, bool resuming)
     if (swept > 0)
         cr_log_info("removed %d unfinished file(s) that an earlier run left in %s", swept,
                     run->folder);
-    CR_TRY(cr_path_join(path, run->folder, "config.yaml"));
-    return cr_file_write(path, run->config, strlen(run->config));
+    return CR_OK;
 }
 
 cr_status cr_run_open_folder(cr_run *run, const char *folder, bool resuming)
 {
     cr_status status = CR_OK;
-    bool fits = strlen(folder) + 64 < CR_PATH_MAX; /* room for the names below it */
+    bool fits = strlen(folder) + NAMES_MAX < CR_PATH_MAX;
     if (fits)
         (void)snprintf(run->folder, sizeof run->folder, "%s", folder);
     if (!fits)
-        status = cr_fail(CR_BAD_CONFIG, __FILE__, __LINE__, "-o: the path is too long");
+        status = cr_fail(CR_BAD_CONFIG, __FILE__, __LINE__,
+                         "-o: expected a path below %d bytes, found %zu bytes: %.60s...",
+                         CR_PATH_MAX - NAMES_MAX, strlen(folder), folder);
     else if (cr_comm_rank(run->comm) == 0)
         status = open_on_root(run, resuming);
-    CR_TRY(cr_comm_any(run->comm, status));
-    if (cr_comm_rank(run->comm) == 0 && !resuming)
-        status = cr_report_trim(run, -1);
     return cr_comm_any(run->comm, status);
+}
+
+static cr_status begin_on_root(const cr_run *run)
+{
+    char path[CR_PATH_MAX];
+    CR_TRY(cr_path_join(path, run->folder, "config.yaml"));
+    CR_TRY(cr_file_write(path, run->config, strlen(run->config)));
+    return cr_report_trim(run, run->progress.step);
+}
+
+cr_status cr_folder_begin(cr_run *run)
+{
+    bool writes = cr_comm_rank(run->comm) == 0 && run->folder[0] != '\0';
+    return cr_comm_any(run->comm, writes ? begin_on_root(run) : CR_OK);
 }

@@ -71,6 +71,7 @@ static cr_status follow_up(cr_run *run, bool wanted)
 
 cr_status cr_run_train(cr_run *run)
 {
+    CR_TRY(cr_folder_begin(run));
     cr_meter_begin(run);
     while (run->progress.step < run->total) {
         bool wanted = false;

@@ -225,15 +225,27 @@ cr_status cr_options_describe(char **text)
     return cr_config_describe(text, sections);
 }
 
+static int pieces(int whole, int piece)
+{
+    return (whole + piece - 1) / piece;
+}
+
+/* Of one micro-batch a rank; or smaller ones where rounding up would leave a rank without. */
+static int choose_micro_batch(int batch, int ranks)
+{
+    int size = pieces(batch, ranks);
+    return pieces(batch, size) == ranks ? size : batch / ranks;
+}
+
 cr_status cr_options_settle(cr_run_options *options, int ranks)
 {
-    if (options->micro_batch == 0)
-        options->micro_batch = (options->batch + ranks - 1) / ranks;
-    int micro_batches = (options->batch + options->micro_batch - 1) / options->micro_batch;
     int fitting = options->batch / ranks;
     CR_CHECK(fitting >= 1, CR_BAD_CONFIG,
              "batch: expected at least one sample for each of %d ranks, found %d", ranks,
              options->batch);
+    if (options->micro_batch == 0)
+        options->micro_batch = choose_micro_batch(options->batch, ranks);
+    int micro_batches = pieces(options->batch, options->micro_batch);
     CR_CHECK(micro_batches >= ranks, CR_BAD_CONFIG,
              "micro_batch: a batch of %d in micro-batches of %d makes %d of them, too few for %d "
              "ranks; micro_batch %d would do",

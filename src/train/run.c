@@ -36,7 +36,7 @@ static cr_status make_optimizer(cr_run *run)
     CR_TRY(cr_alloc((void **)&run->spans, (size_t)count * sizeof *run->spans));
     for (int i = 0; i < count; i++) {
         const cr_parameter *p = cr_net_parameter(run->net, i);
-        run->spans[i] = (cr_optim_span){p->offset, p->count, p->decay};
+        run->spans[i] = (cr_optim_span){p->offset, p->count, cr_parameter_row(p), p->decay};
     }
     return cr_optim_create(&run->optim, &run->options.optimizer, run->net->parameter_count,
                            run->spans, count);

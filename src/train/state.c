@@ -236,8 +236,6 @@ static cr_status resume_on_root(cr_run *run, const char *path)
         CR_TRY(read_progress(run, path));
         cr_log_info("resuming from %s (step %lld)", path, (long long)run->progress.step);
     }
-    if (run->folder[0] != '\0')
-        CR_TRY(cr_report_trim(run, run->progress.step));
     return CR_OK;
 }
 

@@ -64,14 +64,28 @@ static cr_dist_news wishes(const cr_run *run)
     return (cr_dist_news){.stop = cr_signals_caught() || (root && late), .save = root && due};
 }
 
+/* The optimizer's spans are the net's parameters, in their order. */
+static const float *read_gradient(void *self, float *scratch, int span, int64_t first, int64_t rows)
+{
+    const cr_run *run = self;
+    return cr_dist_gradient_rows(run->dist, scratch, span, first, rows);
+}
+
+static void measure(void *self, int span, int64_t first, int64_t rows)
+{
+    const cr_run *run = self;
+    cr_net_measure_rows(run->net, span, first, rows);
+}
+
 static cr_status update(cr_run *run)
 {
     double rate =
         cr_rate_at(&run->options.learning_rate, run->progress.step, run->total, run->per_epoch);
+    const cr_optim_hooks hooks = {run, read_gradient, measure};
     cr_phase previous = cr_phase_enter(CR_PHASE_UPDATE);
-    CR_TRY(cr_optim_update(&run->optim, run->net->parameters, run->dist->gradient, rate,
-                           &run->meter.gradient_norm));
-    cr_dist_clear(run->dist);
+    CR_TRY(cr_optim_update_by(&run->optim, run->net->parameters, &hooks, rate,
+                              &run->meter.gradient_norm));
+    cr_net_measured(run->net);
     cr_phase_leave(previous);
     return CR_OK;
 }

@@ -10,6 +10,10 @@ cr_status cr_step_run(cr_run *run, bool *save);
 /* Evaluate on validation (and test where that is best so far), and take note in run->progress. */
 cr_status cr_epoch_evaluate(cr_run *run);
 
+/* config.yaml, and no metrics of steps after the one that the run begins at: written when nothing
+ * stands between it and the first step, so that a run that is refused leaves these files alone. */
+cr_status cr_folder_begin(cr_run *run);
+
 /* Write a checkpoint of run->progress.step and prune older ones. */
 cr_status cr_state_save(cr_run *run);
 

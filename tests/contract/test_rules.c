@@ -77,7 +77,7 @@ static void check_row(const cr_optim_rule *rule)
     const cr_option *option = rule->options;
     for (; option != NULL && option->name != NULL; option++)
         assert_true(option->offset < CR_OPTIM_PARAMETERS && option->fallback != NULL);
-    const cr_optim_span span = {0, 10, true};
+    const cr_optim_span span = {0, 10, 1, true};
     run r = run_of(rule, 10, &span, 1);
     cr_optim optim;
     ASSERT_OK(cr_optim_create(&optim, &r.options, 10, &span, 1));
@@ -101,12 +101,12 @@ static void check_sizes(const cr_optim_rule *rule)
     const int64_t sizes[] = {0, 1, 15, 16, 17, LARGE};
     static float w[LARGE + MARGIN];
     float one[5 + MARGIN];
-    const cr_optim_span five = {0, 5, true};
+    const cr_optim_span five = {0, 5, 1, true};
     run small = run_of(rule, 5, &five, 1);
     small.options.weight_decay = 0.01;
     (void)run_updates(one, &small);
     for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-        const cr_optim_span span = {0, sizes[s], true};
+        const cr_optim_span span = {0, sizes[s], 1, true};
         run r = run_of(rule, sizes[s], &span, 1);
         r.options.weight_decay = 0.01;
         (void)run_updates(w, &r);
@@ -126,7 +126,7 @@ static void every_size_works(void **state)
 static void check_threads(const cr_optim_rule *rule)
 {
     static float one[LARGE + MARGIN], two[LARGE + MARGIN];
-    const cr_optim_span spans[] = {{0, 70001, true}, {70001, LARGE - 70001, false}};
+    const cr_optim_span spans[] = {{0, 70001, 1, true}, {70001, LARGE - 70001, 1, false}};
     run r = run_of(rule, LARGE, spans, 2);
     r.options.weight_decay = 0.01;
     r.options.clip_norm = 0.5;
@@ -148,9 +148,9 @@ static void threads_do_not_change_bits(void **state)
 static void check_spans(const cr_optim_rule *rule)
 {
     static float whole[LARGE + MARGIN], parts[LARGE + MARGIN];
-    const cr_optim_span all = {0, LARGE, true};
+    const cr_optim_span all = {0, LARGE, 1, true};
     const cr_optim_span spans[] = {
-        {50000, LARGE - 50000, true}, {0, 3, true}, {3, 0, true}, {4, 49996, true}};
+        {50000, LARGE - 50000, 1, true}, {0, 3, 1, true}, {3, 0, 1, true}, {4, 49996, 1, true}};
     run r = run_of(rule, LARGE, &all, 1);
     r.options.weight_decay = 0.01;
     (void)run_updates(whole, &r);
@@ -172,7 +172,7 @@ static void spans_do_not_touch_each_other(void **state)
 static void check_decay(const cr_optim_rule *rule)
 {
     float w[10 + MARGIN];
-    const cr_optim_span spans[] = {{0, 5, true}, {5, 5, false}};
+    const cr_optim_span spans[] = {{0, 5, 1, true}, {5, 5, 1, false}};
     run r = run_of(rule, 10, spans, 2);
     r.gradient_scale = 0;
     r.options.weight_decay = 0.1;
@@ -193,7 +193,7 @@ static void decay_is_by_span(void **state)
 static void check_clipping(const cr_optim_rule *rule)
 {
     float clipped[10 + MARGIN], scaled[10 + MARGIN];
-    const cr_optim_span span = {0, 10, false};
+    const cr_optim_span span = {0, 10, 1, false};
     run r = run_of(rule, 10, &span, 1);
     r.updates = 1;
     r.options.clip_norm = 1e6; /* no clipping, but the norm */
@@ -217,7 +217,7 @@ static void clipping_scales_the_gradient(void **state)
 static void check_descent(const cr_optim_rule *rule)
 {
     float w = 1;
-    const cr_optim_span span = {0, 1, true};
+    const cr_optim_span span = {0, 1, 1, true};
     run r = run_of(rule, 1, &span, 1);
     cr_optim optim;
     ASSERT_OK(cr_optim_create(&optim, &r.options, 1, &span, 1));

@@ -7,6 +7,8 @@
 #include "source.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { CLASSES = 10 };
 
@@ -19,6 +21,20 @@ static bool has_digits(const char *folder)
            cr_idx_find(found, path);
 }
 
+/* "share/colrow/digits" beside the "bin" of the running program, wherever it was moved to. */
+static bool find_beside_program(char out[CR_PATH_MAX])
+{
+    char program[CR_PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0)
+        return false;
+    program[length] = '\0';
+    for (int up = 0; up < 2; up++) /* the file, then "bin" */
+        if (strrchr(program, '/') != NULL)
+            *strrchr(program, '/') = '\0';
+    return cr_path_join(out, program, "share/colrow/digits") == CR_OK && has_digits(out);
+}
+
 /* Where it is; the last place to look when it is nowhere, so that opening names a file. */
 static const char *find_folder(char chosen[CR_PATH_MAX], const char *path)
 {
@@ -26,6 +42,8 @@ static const char *find_folder(char chosen[CR_PATH_MAX], const char *path)
     if (path[0] != '\0')
         return path;
     if (root != NULL && cr_path_join(chosen, root, "digits") == CR_OK && has_digits(chosen))
+        return chosen;
+    if (find_beside_program(chosen))
         return chosen;
     if (has_digits(COLROW_INSTALLED_DATA "/digits"))
         return COLROW_INSTALLED_DATA "/digits";

@@ -5,7 +5,7 @@
  *     Y = X[:, I] (s W[I, :])     dX[:, I] = dY[:, O] (s W[I, O])^T     dW[I, O] = s X[:, I]^T
  * dY[:, O]
  *
- * The gathered weights carry the scale; dW gets its own when it is scattered, once a step.
+ * The gathered weights carry the scale; dW gets its own when it is spread out, once a step.
  */
 #include "colrow/net.h"
 
@@ -33,18 +33,22 @@ static cr_status shape(cr_layer *layer)
     return CR_OK;
 }
 
-static void weight_norms(const cr_layer *layer, double *norms, const float *w)
+static void row_norms(const cr_layer *layer, double *norms, const float *w, int64_t rows)
 {
     int out = layer->out.c;
-#pragma omp parallel for schedule(static) if (layer->in.c >= 1024)
-    for (int i = 0; i < layer->in.c; i++) {
-        const float *row = w + (int64_t)i * out; /* [OUT] */
+    for (int64_t i = 0; i < rows; i++) {
+        const float *row = w + i * out; /* [OUT] */
         double sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int o = 0; o < out; o++)
             sum += (double)row[o] * row[o];
         norms[i] = sum;
     }
+}
+
+static void channel_norms(const cr_layer *layer, double *norms, const double *rows)
+{
+    memcpy(norms, rows, (size_t)layer->in.c * sizeof *norms); /* a channel is one row */
 }
 
 static void gather(const cr_layer *layer, float *kept, const float *w, const cr_pick *pick)
@@ -98,31 +102,43 @@ static void weight_gradient(const cr_layer *layer, const cr_engine *engine, floa
                                   accumulate);
 }
 
-static void scatter(const cr_layer *layer, float *dense, const float *block, const cr_pick *in,
-                    const cr_pick *out)
+/* Position in ascending index [k] of the first one that is not below `least`. */
+static int position_of(const int *index, int k, int64_t least)
+{
+    int low = 0;
+    int high = k;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (index[middle] < least)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* to [OUT] at O = scale from [kO] */
+static void spread_row(float *restrict to, const float *restrict from, float scale,
+                       const cr_pick *out)
 {
     const int *index = out->index;
     int count = out->k;
-    bool whole_rows = count == layer->out.c;
-    for (int j = 0; j < in->k; j++) {
-        float *restrict to = dense + (int64_t)in->index[j] * layer->out.c;
-        const float *restrict from = block + (int64_t)j * count;
-        float scale = in->scale[j];
-        if (whole_rows)
-            for (int o = 0; o < count; o++)
-                to[o] = scale * from[o];
-        else
-            for (int q = 0; q < count; q++)
-                to[index[q]] = scale * from[q];
-    }
+    if (count == out->n)
+        for (int o = 0; o < count; o++)
+            to[o] = scale * from[o];
+    else
+        for (int q = 0; q < count; q++)
+            to[index[q]] = scale * from[q];
 }
 
-/* Whole rows: contiguous, and cheaper than undoing the scatter. */
-static void clear(const cr_layer *layer, float *dense, const cr_pick *in)
+static void spread(const cr_layer *layer, float *to, const float *block, const cr_pick *in,
+                   const cr_pick *out, int64_t first, int64_t rows)
 {
-    int out = layer->out.c;
-    for (int j = 0; j < in->k; j++)
-        memset(dense + (int64_t)in->index[j] * out, 0, (size_t)out * sizeof(float));
+    memset(to, 0, (size_t)(rows * layer->out.c) * sizeof *to);
+    for (int j = position_of(in->index, in->k, first); j < in->k && in->index[j] < first + rows;
+         j++)
+        spread_row(to + (in->index[j] - first) * layer->out.c, block + (int64_t)j * out->k,
+                   in->scale[j], out);
 }
 
 static int64_t macs(const cr_layer *layer, int k, int live)
@@ -132,14 +148,14 @@ static int64_t macs(const cr_layer *layer, int k, int live)
 }
 
 static const cr_contraction contraction = {
-    .weight_norms = weight_norms,
+    .row_norms = row_norms,
+    .channel_norms = channel_norms,
     .gather = gather,
     .gather_live = gather_live,
     .forward = forward,
     .input_gradient = input_gradient,
     .weight_gradient = weight_gradient,
-    .scatter = scatter,
-    .clear = clear,
+    .spread = spread,
     .macs = macs,
 };
 

@@ -1,0 +1,42 @@
+/*
+ * measure: squared norms of the rows of kernels, for scores. The optimizer's loop has every row in
+ * cache when it has changed it, so they are worked out there; a step that follows no such loop (the
+ * first one, a resumed one) works them out itself, with the same sums.
+ */
+#include "chain.h"
+
+static double *norms_of(const cr_net *net, int i)
+{
+    const cr_parameter *p = net->list[i];
+    const cr_segment *segment = &net->segments[p->segment];
+    const cr_layer *consumer = &net->layers[segment->consumer];
+    bool is_kernel = consumer->type->contraction != NULL && p == &consumer->parameters[0];
+    return is_kernel ? segment->row_norms : NULL;
+}
+
+void cr_net_measure_rows(cr_net *net, int i, int64_t first, int64_t rows)
+{
+    const cr_parameter *p = net->list[i];
+    double *norms = norms_of(net, i);
+    if (norms == NULL)
+        return;
+    const cr_layer *layer = &net->layers[net->segments[p->segment].consumer];
+    const float *w = net->parameters + p->offset + first * cr_parameter_row(p);
+    layer->type->contraction->row_norms(layer, norms + first, w, rows);
+}
+
+void cr_net_measured(cr_net *net)
+{
+    net->measured = true;
+}
+
+void cr_segment_weight_norms(cr_net *net, int s, double *norms)
+{
+    const cr_segment *segment = &net->segments[s];
+    const cr_layer *layer = &net->layers[segment->consumer];
+    int64_t rows = layer->parameters[0].count / cr_parameter_row(&layer->parameters[0]);
+    if (!net->measured)
+        layer->type->contraction->row_norms(layer, segment->row_norms, cr_segment_kernel(net, s),
+                                            rows);
+    layer->type->contraction->channel_norms(layer, norms, segment->row_norms);
+}
