@@ -67,6 +67,10 @@ typedef struct cr_tree_part {
     float *values; /* [count] the sum over its leaves; overwritten */
 } cr_tree_part;
 
+/* Append the node of the next leaf to this rank's `parts` [*n], and join siblings from the right
+ * end as long as there are any: left + right. Not collective. */
+void cr_comm_tree_push(cr_tree_part *parts, int *n, cr_tree_part part, int64_t count);
+
 /* Sum over all leaves along the fixed tree, whatever the ranks: left + right at every inner node,
  * a node without a right sibling passes up. `parts` [n] are this rank's own maximal nodes, left to
  * right; `owners` [leaves] says which rank owns each leaf (ascending). The result lands in

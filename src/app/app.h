@@ -49,6 +49,9 @@ cr_status cr_machine_prepare(cr_comm *comm, const cr_run_options *options);
  */
 cr_status cr_app_options(cr_run_options *options, cr_comm *comm, const cr_arguments *arguments);
 
+/* The same, the machine prepared, and the run made from them; the caller frees it. Collective. */
+cr_status cr_app_run(cr_run **out, cr_comm *comm, const cr_arguments *arguments);
+
 /* Does `path` look like a checkpoint (by its name)? */
 bool cr_app_is_checkpoint(const char *path);
 

@@ -35,7 +35,6 @@ static cr_status evaluate(cr_run *run, const cr_arguments *arguments)
 static cr_status run_command(cr_comm *comm, int argc, char **argv)
 {
     cr_arguments arguments;
-    cr_run_options options;
     cr_run *run = NULL;
     CR_TRY(cr_comm_any(
         comm, cr_arguments_parse(&arguments, &usage, argc, argv, cr_comm_rank(comm) == 0)));
@@ -43,9 +42,7 @@ static cr_status run_command(cr_comm *comm, int argc, char **argv)
         return CR_OK;
     CR_CHECK(cr_app_is_checkpoint(arguments.subject), CR_BAD_CONFIG,
              "expected a checkpoint (a file NAME.h5), found %s", arguments.subject);
-    CR_TRY(cr_app_options(&options, comm, &arguments));
-    CR_TRY(cr_machine_prepare(comm, &options));
-    CR_TRY(cr_run_create(&run, comm, &options));
+    CR_TRY(cr_app_run(&run, comm, &arguments));
     cr_status status = evaluate(run, &arguments);
     cr_run_free(&run);
     return status;

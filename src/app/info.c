@@ -49,7 +49,8 @@ static figures measure(const cr_net *net, const cr_run_options *options)
         const cr_segment *segment = &net->segments[s];
         int64_t channels = 0;
         for (int i = 0; i < segment->chain_count; i++)
-            channels += net->layers[segment->chain_first + i].parameter_count * segment->most;
+            channels +=
+                (int64_t)net->layers[segment->chain_first + i].parameter_count * segment->most;
         const cr_layer *consumer = &net->layers[segment->consumer];
         int64_t kernel = consumer->type->contraction == NULL
                              ? 0

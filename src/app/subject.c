@@ -34,3 +34,11 @@ cr_status cr_app_options(cr_run_options *options, cr_comm *comm, const cr_argume
 {
     return cr_comm_any(comm, load(options, cr_comm_size(comm), arguments));
 }
+
+cr_status cr_app_run(cr_run **out, cr_comm *comm, const cr_arguments *arguments)
+{
+    cr_run_options options;
+    CR_TRY(cr_app_options(&options, comm, arguments));
+    CR_TRY(cr_machine_prepare(comm, &options));
+    return cr_run_create(out, comm, &options);
+}

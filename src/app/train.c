@@ -41,10 +41,9 @@ static void default_folder(char out[CR_PATH_MAX], const char *config)
 
 static cr_status train(cr_run *run, const cr_arguments *arguments)
 {
-    char folder[CR_PATH_MAX];
-    default_folder(folder, arguments->subject);
-    if (arguments->output != NULL)
-        (void)snprintf(folder, sizeof folder, "%s", arguments->output);
+    char by_name[CR_PATH_MAX];
+    default_folder(by_name, arguments->subject);
+    const char *folder = arguments->output != NULL ? arguments->output : by_name;
     /* a file that was named is read first, so that nothing is made for one that is refused */
     bool named = arguments->resume_from[0] != '\0';
     if (named)
@@ -61,7 +60,6 @@ static cr_status train(cr_run *run, const cr_arguments *arguments)
 static cr_status run_command(cr_comm *comm, int argc, char **argv)
 {
     cr_arguments arguments;
-    cr_run_options options;
     cr_run *run = NULL;
     CR_TRY(cr_comm_any(
         comm, cr_arguments_parse(&arguments, &usage, argc, argv, cr_comm_rank(comm) == 0)));
@@ -70,9 +68,7 @@ static cr_status run_command(cr_comm *comm, int argc, char **argv)
     if (arguments.keys)
         return print_keys();
     CR_TRY(cr_signals_catch());
-    CR_TRY(cr_app_options(&options, comm, &arguments));
-    CR_TRY(cr_machine_prepare(comm, &options));
-    CR_TRY(cr_run_create(&run, comm, &options));
+    CR_TRY(cr_app_run(&run, comm, &arguments));
     cr_status status = train(run, &arguments);
     cr_run_free(&run);
     return status;

@@ -73,7 +73,8 @@ static cr_status list_steps(int64_t **steps, int *count, const char *folder)
     int most = collect(NULL, INT32_MAX, listing);
     CR_TRY_GOTO(cr_alloc((void **)steps, (size_t)most * sizeof **steps));
     *count = collect(*steps, most, listing);
-    qsort(*steps, (size_t)*count, sizeof **steps, newest_first);
+    if (*steps != NULL)
+        qsort(*steps, (size_t)*count, sizeof **steps, newest_first);
 done:
     (void)closedir(listing); /* only read from */
     return status;

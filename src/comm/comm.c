@@ -19,6 +19,8 @@ static cr_status set_up(cr_comm *comm)
 {
     CR_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm->world));
     CR_MPI(MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN));
+    /* what has no communicator, as waiting for several sums, asks the original world's handler */
+    CR_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     CR_MPI(MPI_Comm_rank(comm->world, &comm->rank));
     CR_MPI(MPI_Comm_size(comm->world, &comm->size));
     CR_MPI(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL,

@@ -6,7 +6,7 @@
 
 #include <mpi.h>
 
-#define CR_COMM_WINDOWS 16 /* blocks of node memory there can be */
+#define CR_COMM_WINDOWS 64 /* blocks of node memory there can be */
 
 struct cr_comm {
     MPI_Comm world; /* our own duplicate */

@@ -35,6 +35,28 @@ cr_status cr_comm_wait(cr_comm *comm)
 /* ---- the fixed tree -------------------------------------------------------------------------
  * Every node belongs to the rank that owns its leftmost leaf. Level by level, a right child's owner
  * sends it to the left child's owner, which adds. */
+static void add(float *left, const float *right, int64_t count)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        left[i] += right[i];
+}
+
+void cr_comm_tree_push(cr_tree_part *parts, int *n, cr_tree_part part, int64_t count)
+{
+    parts[(*n)++] = part;
+    while (*n >= 2) {
+        cr_tree_part *left = &parts[*n - 2];
+        const cr_tree_part *right = left + 1;
+        if (left->level != right->level || left->node % 2 != 0 || right->node != left->node + 1)
+            return;
+        add(left->values, right->values, count);
+        left->level++;
+        left->node /= 2;
+        (*n)--;
+    }
+}
+
 typedef struct tree {
     cr_comm *comm;
     cr_tree_part *parts; /* this rank's, left to right */
@@ -56,13 +78,6 @@ static cr_tree_part *find(const tree *t, int level, int node)
         if (t->parts[i].level == level && t->parts[i].node == node)
             return &t->parts[i];
     return NULL;
-}
-
-static void add(float *left, const float *right, int64_t count)
-{
-#pragma omp simd
-    for (int64_t i = 0; i < count; i++)
-        left[i] += right[i];
 }
 
 /* The pair (node, node + 1) of `level`: its sum becomes node / 2 of the level above. */

@@ -37,7 +37,7 @@ static cr_status split(char path[CR_KEY_MAX], const char **value, const char *ov
 cr_status cr_override_apply(cr_tree *tree, const char *override)
 {
     char path[CR_KEY_MAX];
-    const char *value = NULL;
+    const char *value = "";
     const char *name = NULL;
     cr_node *node = NULL;
     CR_TRY(split(path, &value, override));

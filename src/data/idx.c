@@ -127,7 +127,7 @@ static cr_status check_size(const cr_idx_header *header, const idx_file *file)
                  (long long)file->bytes);
         total *= size[i];
     }
-    int64_t whole = total + WORD * (1 + header->dimensions);
+    int64_t whole = total + (int64_t)WORD * (1 + header->dimensions);
     CR_CHECK(!plain || file->bytes == whole, CR_BAD_DATA, "%s: expected %lld bytes, found %lld",
              file->path, (long long)whole, (long long)file->bytes);
     return CR_OK;
@@ -141,7 +141,7 @@ static int64_t big_endian(const uint8_t word[WORD])
 static cr_status take_header(cr_idx_header *header, idx_file *file)
 {
     uint8_t magic[WORD];
-    uint8_t sizes[WORD * DIMENSIONS_MAX];
+    uint8_t sizes[DIMENSIONS_MAX][WORD] = {{0}};
     cr_idx_header found = {.size = {1, 1, 1}};
     CR_TRY(take(file, magic, sizeof magic, "header"));
     CR_CHECK(magic[0] == 0 && magic[1] == 0 && magic[2] == TYPE_BYTES && magic[3] >= 1 &&
@@ -153,7 +153,7 @@ static cr_status take_header(cr_idx_header *header, idx_file *file)
     found.dimensions = magic[3];
     CR_TRY(take(file, sizes, (size_t)(WORD * found.dimensions), "header"));
     for (int i = 0; i < found.dimensions; i++)
-        found.size[i] = big_endian(&sizes[WORD * i]);
+        found.size[i] = big_endian(sizes[i]);
     CR_TRY(check_size(&found, file));
     *header = found;
     return CR_OK;
@@ -179,7 +179,7 @@ cr_status cr_idx_values_read(uint8_t *out, const cr_idx_header *header, const ch
 {
     cr_status status = CR_OK;
     idx_file file = {.stream = NULL};
-    cr_idx_header now;
+    cr_idx_header now = {.dimensions = 0};
     CR_TRY_GOTO(open_file(&file, path));
     CR_TRY_GOTO(take_header(&now, &file));
     CR_CHECK_GOTO(same_header(header, &now), CR_BAD_DATA,

@@ -54,11 +54,12 @@ static cr_status measure(size_t bytes[BLOCKS], const cr_data_part parts[SOURCE_P
 {
     for (int i = 0; i < SOURCE_PARTS; i++) {
         const cr_data_part *part = &parts[i];
-        size_t count = (size_t)part->count;
-        CR_TRY(cr_size_multiply(&bytes[2 * i], count, (size_t)part->h, "data"));
-        CR_TRY(cr_size_multiply(&bytes[2 * i], bytes[2 * i], (size_t)part->w, "data"));
-        CR_TRY(cr_size_multiply(&bytes[2 * i], bytes[2 * i], (size_t)part->c, "data"));
-        bytes[2 * i + 1] = count;
+        int values = 2 * i;
+        int labels = values + 1;
+        bytes[labels] = (size_t)part->count;
+        CR_TRY(cr_size_multiply(&bytes[values], bytes[labels], (size_t)part->h, "data"));
+        CR_TRY(cr_size_multiply(&bytes[values], bytes[values], (size_t)part->w, "data"));
+        CR_TRY(cr_size_multiply(&bytes[values], bytes[values], (size_t)part->c, "data"));
     }
     return CR_OK;
 }
@@ -75,8 +76,11 @@ static cr_status allocate(void *blocks[BLOCKS], const size_t bytes[BLOCKS],
 static cr_status fill(void *blocks[BLOCKS], const cr_data_part parts[SOURCE_PARTS],
                       const cr_data_source *source)
 {
-    for (int i = 0; i < SOURCE_PARTS; i++)
-        CR_TRY(source->fill(source->self, blocks[2 * i], blocks[2 * i + 1], &parts[i], i));
+    for (int i = 0; i < SOURCE_PARTS; i++) {
+        int values = 2 * i;
+        int labels = values + 1;
+        CR_TRY(source->fill(source->self, blocks[values], blocks[labels], &parts[i], i));
+    }
     return CR_OK;
 }
 

@@ -224,27 +224,6 @@ static float *free_buffer(const cr_dist *dist)
     return NULL;
 }
 
-static void add(float *restrict left, const float *restrict right, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        left[i] += right[i];
-}
-
-/* Add the last part to its left sibling while that is the part before it. */
-static void join_siblings(cr_dist *dist, int64_t count)
-{
-    while (dist->part_count >= 2) {
-        cr_tree_part *left = &dist->parts[dist->part_count - 2];
-        const cr_tree_part *right = left + 1;
-        if (left->level != right->level || left->node % 2 != 0 || right->node != left->node + 1)
-            return;
-        add(left->values, right->values, count);
-        left->level++;
-        left->node /= 2;
-        dist->part_count--;
-    }
-}
-
 static cr_status backward_tree(cr_dist *dist, const cr_result *result)
 {
     cr_net *net = dist->net;
@@ -255,8 +234,9 @@ static cr_status backward_tree(cr_dist *dist, const cr_result *result)
     net->gradient = dist->home;
     CR_TRY(status);
     cr_tail_write(buffer + net->gradient_count, net, &(cr_dist_news){.result = *result});
-    dist->parts[dist->part_count++] = (cr_tree_part){0, dist->first + dist->done, buffer};
-    join_siblings(dist, net->gradient_count + cr_tail_count(net->segment_count));
+    cr_comm_tree_push(dist->parts, &dist->part_count,
+                      (cr_tree_part){0, dist->first + dist->done, buffer},
+                      net->gradient_count + cr_tail_count(net->segment_count));
     return CR_OK;
 }
 

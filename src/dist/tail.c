@@ -43,7 +43,7 @@ cr_status cr_tail_read(cr_dist_news *news, const float *tail, const cr_net *net,
                        bool equal)
 {
     for (int s = 0; equal && s < net->segment_count; s++)
-        CR_CHECK(is_equal(tail + NEWS + s * PIECES, net->segments[s].pick.hash, terms), CR_RANKS,
+        CR_CHECK(is_equal(tail + (NEWS + s * PIECES), net->segments[s].pick.hash, terms), CR_RANKS,
                  "step %u layer %s: expected the same picked channels on all ranks, found others "
                  "than this rank's",
                  net->pass.step, net->layers[net->segments[s].consumer].name);

@@ -87,9 +87,16 @@ static void fill(float *w, const cr_parameter *p, const initializer *rule, doubl
         w[i] = (float)(width * rule->draw(&random));
 }
 
+static void fill_constant(float *w, int64_t count, float value)
+{
+    for (int64_t i = 0; i < count; i++)
+        w[i] = value;
+}
+
 void cr_net_initialize(cr_net *net)
 {
     const initializer *rule = find(net->options.initializer);
+    net->measured = false;
     for (int l = 0; l < net->layer_count; l++) {
         const cr_layer *layer = &net->layers[l];
         for (int i = 0; i < layer->parameter_count; i++) {
@@ -99,8 +106,7 @@ void cr_net_initialize(cr_net *net)
             if (p->fan_in > 0)
                 fill(w, p, rule, net->options.initializer_scale, key);
             else
-                for (int64_t j = 0; j < p->count; j++)
-                    w[j] = (float)net->options.initializer_bias;
+                fill_constant(w, p->count, (float)net->options.initializer_bias);
         }
     }
 }

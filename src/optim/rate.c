@@ -50,7 +50,8 @@ static double rate_steps(const cr_rate_options *options, const moment *now)
 static double rate_exponential(const cr_rate_options *options, const moment *now)
 {
     int64_t every = options->every_steps > 0 ? options->every_steps : now->per_epoch;
-    return options->base * pow(options->factor, (double)(now->step / at_least_one(every)));
+    int64_t times = now->step / at_least_one(every);
+    return options->base * pow(options->factor, (double)times);
 }
 
 static double rate_cosine(const cr_rate_options *options, const moment *now)

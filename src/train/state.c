@@ -208,6 +208,7 @@ static cr_status broadcast_state(cr_run *run)
     for (int s = 0; run->optim.rule->states[s] != NULL; s++)
         CR_TRY(cr_comm_broadcast(run->comm, run->optim.state[s], bytes, 0));
     run->optim.step = run->progress.step;
+    run->net->measured = false; /* the parameters are others now */
     return CR_OK;
 }
 

@@ -368,7 +368,7 @@ static void another_network_is_told(void **state)
                  "/parameters/fc9/bias: expected 5, found nothing");
     sample_blobs(blobs, &found);
     ASSERT_FAILS(cr_checkpoint_read(now->path, blobs, 1, "/run,/parameters"), CR_BAD_DATA,
-                 "/parameters/fc1/bias: expected nothing, found 5: of another network?");
+                 "/parameters/fc1/bias: expected nothing, found 5: of another network or");
     assert_true(found.kernel[0][1] == 0); /* nothing was given out */
     ASSERT_OK(cr_checkpoint_read(now->path, blobs, 1, "/param"));
 }

@@ -63,7 +63,8 @@ static void multiply(const product *p)
     int rows = panel_size(p->m, PANEL_MACS / ((int64_t)columns * p->k) + 1);
     int across = (p->n + columns - 1) / columns;
     int down = (p->m + rows - 1) / rows;
-#pragma omp parallel for schedule(static) if (across * down > 1 && omp_get_max_threads() > 1)
+    /* also for one panel: outside a parallel region an OpenMP BLAS would thread by itself */
+#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
     for (int panel = 0; panel < across * down; panel++)
         multiply_panel(p, panel / across * rows, panel % across * columns, rows, columns);
 }

@@ -1,0 +1,312 @@
+/*
+ * engines: every engine's three dense products against a naive loop in double and against
+ * `reference`, over many sizes; the same bits for 1, 2 and 3 threads.
+ *
+ * Tolerance: a sum of K products in float, in any order, with or without fused multiply-adds, is
+ * off by at most (K + 1) u sum |a_k b_k| to first order, u = 2^-24 (Higham 2002, section 3.1). The
+ * value added to is one more term, and one more u covers the naive loop's own rounding to float.
+ */
+#include "values.h"
+
+#include "colrow/engine.h"
+
+static const double UNIT = 1.0 / (1 << 24);
+
+enum { MARK = 12345 }; /* between a row's width and its leading dimension: nobody writes there */
+
+typedef struct matrix {
+    int rows, columns, ld;
+    float *at; /* [rows, ld] row-major; owned */
+} matrix;
+
+static matrix matrix_new(int rows, int columns, int gap, uint32_t which)
+{
+    matrix m = {rows, columns, columns + gap, NULL};
+    m.at = values_new((int64_t)rows * m.ld, sizeof(float));
+    values_uniform(m.at, (int64_t)rows * m.ld, which);
+    for (int r = 0; r < rows; r++)
+        for (int c = columns; c < m.ld; c++)
+            m.at[(int64_t)r * m.ld + c] = MARK;
+    return m;
+}
+
+static matrix matrix_like(const matrix *m)
+{
+    matrix copy = *m;
+    copy.at = values_new((int64_t)m->rows * m->ld, sizeof(float));
+    memcpy(copy.at, m->at, (size_t)m->rows * (size_t)m->ld * sizeof(float));
+    return copy;
+}
+
+static void matrix_poison(matrix *m)
+{
+    for (int r = 0; r < m->rows; r++)
+        values_poison(m->at + (int64_t)r * m->ld, m->columns);
+}
+
+/* The operands of one set of sizes. */
+typedef struct trial {
+    cr_dense_sizes sizes;
+    matrix x, w, y; /* [N, IN], [IN, OUT], [N, OUT]; y serves as dy */
+} trial;
+
+typedef struct dimensions {
+    int n, in, out, gap;
+} dimensions;
+
+static trial trial_new(const dimensions *d)
+{
+    trial t = {.x = matrix_new(d->n, d->in, d->gap, 1),
+               .w = matrix_new(d->in, d->out, 2 * d->gap, 2),
+               .y = matrix_new(d->n, d->out, 3 * d->gap, 3)};
+    t.sizes = (cr_dense_sizes){d->n, d->in, d->out, t.x.ld, t.w.ld, t.y.ld};
+    return t;
+}
+
+static void trial_free(trial *t)
+{
+    CR_FREE(t->x.at);
+    CR_FREE(t->w.at);
+    CR_FREE(t->y.at);
+}
+
+/* ---- the three products: how an engine runs them, and what they are ---------------------------
+ */
+
+/* A matrix as it stands in a product, transposed or not: element (i, j) is at i down + j across. */
+typedef struct view {
+    const float *at;
+    int64_t down, across;
+} view;
+
+static view plain(const matrix *m)
+{
+    return (view){m->at, m->ld, 1};
+}
+
+static view transposed(const matrix *m)
+{
+    return (view){m->at, 1, m->ld};
+}
+
+/* result = a b, a sum of so many terms */
+typedef struct definition {
+    view a, b;
+    int terms;
+} definition;
+
+static void run_forward(const cr_engine *e, float *y, const trial *t, bool accumulate)
+{
+    (void)accumulate;
+    e->dense_forward(y, t->x.at, t->w.at, &t->sizes);
+}
+
+static definition define_forward(const trial *t)
+{
+    return (definition){plain(&t->x), plain(&t->w), t->sizes.in};
+}
+
+static void run_input_gradient(const cr_engine *e, float *dx, const trial *t, bool accumulate)
+{
+    (void)accumulate;
+    e->dense_input_gradient(dx, t->y.at, t->w.at, &t->sizes);
+}
+
+static definition define_input_gradient(const trial *t)
+{
+    return (definition){plain(&t->y), transposed(&t->w), t->sizes.out};
+}
+
+static void run_weight_gradient(const cr_engine *e, float *dw, const trial *t, bool accumulate)
+{
+    e->dense_weight_gradient(dw, t->x.at, t->y.at, &t->sizes, accumulate);
+}
+
+static definition define_weight_gradient(const trial *t)
+{
+    return (definition){transposed(&t->x), plain(&t->y), t->sizes.n};
+}
+
+typedef struct product {
+    const char *name;
+    void (*run)(const cr_engine *engine, float *out, const trial *t, bool accumulate);
+    definition (*define)(const trial *t);
+    size_t out; /* offset of the result's matrix in a trial */
+} product;
+
+static const product products[] = {
+    {"forward", run_forward, define_forward, offsetof(trial, y)},
+    {"input gradient", run_input_gradient, define_input_gradient, offsetof(trial, x)},
+    {"weight gradient", run_weight_gradient, define_weight_gradient, offsetof(trial, w)},
+};
+
+static const matrix *result_of(const trial *t, const product *p)
+{
+    return (const matrix *)(const void *)((const char *)t + p->out);
+}
+
+/* ---- against the naive loop ------------------------------------------------------------------ */
+
+/* Element (r, c) of the product, added to `start`; *size: the same of absolute values. */
+static double naive(double *size, const definition *d, int r, int c, double start)
+{
+    double sum = start;
+    *size = fabs(start);
+    for (int k = 0; k < d->terms; k++) {
+        double a = d->a.at[r * d->a.down + k * d->a.across];
+        double b = d->b.at[k * d->b.down + c * d->b.across];
+        sum += a * b;
+        *size += fabs(a * b);
+    }
+    return sum;
+}
+
+/* before: what the result held, NULL when it is to be overwritten. */
+static void check_naive(const matrix *found, const matrix *before, const definition *d,
+                        const char *what)
+{
+    for (int r = 0; r < found->rows; r++) {
+        const float *row = found->at + (int64_t)r * found->ld;
+        for (int c = 0; c < found->columns; c++) {
+            double size = 0;
+            double start = before != NULL ? before->at[(int64_t)r * found->ld + c] : 0;
+            double sum = naive(&size, d, r, c, start);
+            if (!(fabs(row[c] - sum) <= (d->terms + 3) * UNIT * size))
+                fail_msg("%s [%d, %d] of %d terms at (%d, %d): %.9g, expected %.9g", what,
+                         found->rows, found->columns, d->terms, r, c, (double)row[c], sum);
+        }
+        for (int c = found->columns; c < found->ld; c++)
+            assert_true(row[c] == MARK);
+    }
+}
+
+/* Both are within the bound of the same sums, so they are within twice the bound of each other;
+ * entries are below 1 in size, so sum |a b| <= K. */
+static void check_reference(const matrix *found, const matrix *twin, int terms)
+{
+    double bound = 2 * (terms + 3) * UNIT * (terms + 1);
+    for (int r = 0; r < found->rows; r++)
+        for (int c = 0; c < found->columns; c++)
+            ASSERT_NEAR(found->at[(int64_t)r * found->ld + c], twin->at[(int64_t)r * twin->ld + c],
+                        bound);
+}
+
+static void check_product(const cr_engine *engine, const trial *t, const product *p,
+                          bool accumulate)
+{
+    definition d = p->define(t);
+    matrix before = matrix_like(result_of(t, p));
+    matrix found = matrix_like(&before);
+    matrix twin = matrix_like(&before);
+    if (!accumulate) { /* what was there must not matter */
+        matrix_poison(&found);
+        matrix_poison(&twin);
+    }
+    p->run(engine, found.at, t, accumulate);
+    p->run(cr_engine_find("reference"), twin.at, t, accumulate);
+    check_naive(&found, accumulate ? &before : NULL, &d, p->name);
+    check_reference(&found, &twin, d.terms);
+    CR_FREE(before.at);
+    CR_FREE(found.at);
+    CR_FREE(twin.at);
+}
+
+static void check_sizes(const dimensions *d)
+{
+    trial t = trial_new(d);
+    for (int e = 0; cr_engines[e] != NULL; e++) {
+        for (int p = 0; p < 3; p++)
+            check_product(cr_engines[e], &t, &products[p], false);
+        check_product(cr_engines[e], &t, &products[2], true);
+    }
+    trial_free(&t);
+}
+
+static void small_sizes(void **state)
+{
+    (void)state;
+    static const int sides[] = {1, 2, 15, 16, 17, 33};
+    enum { COUNT = sizeof sides / sizeof *sides };
+    for (int n = 0; n < COUNT; n++)
+        for (int in = 0; in < COUNT; in++)
+            for (int out = 0; out < COUNT; out++)
+                check_sizes(&(dimensions){sides[n], sides[in], sides[out], (n + in + out) % 3});
+}
+
+/* No rows (a rank without a share), no kept or no live channels: sums of nothing are zero. */
+static void empty_sizes(void **state)
+{
+    (void)state;
+    check_sizes(&(dimensions){0, 7, 5, 0});
+    check_sizes(&(dimensions){0, 7, 5, 4});
+    check_sizes(&(dimensions){3, 0, 5, 4});
+    check_sizes(&(dimensions){3, 7, 0, 4});
+}
+
+/* Sizes that the openblas engine cuts into panels along rows, along columns, and along both. */
+static const dimensions large[] = {
+    {500, 150, 70, 0}, {40, 313, 400, 5}, {200, 230, 210, 3}, {8, 784, 800, 0}};
+
+enum { LARGE = sizeof large / sizeof *large };
+
+static void large_sizes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LARGE; i++)
+        check_sizes(&large[i]);
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static void check_threads(const cr_engine *engine, const trial *t, const product *p)
+{
+    matrix one = matrix_like(result_of(t, p));
+    matrix more = matrix_like(&one);
+    cr_engine_set_threads(1);
+    p->run(engine, one.at, t, false);
+    for (int threads = 2; threads <= 3; threads++) {
+        matrix_poison(&more);
+        cr_engine_set_threads(threads);
+        assert_int_equal(cr_engine_threads(), threads);
+        p->run(engine, more.at, t, false);
+        assert_same_bits(more.at, one.at, (int64_t)one.rows * one.ld);
+    }
+    cr_engine_set_threads(1);
+    CR_FREE(one.at);
+    CR_FREE(more.at);
+}
+
+static void threads_do_not_change_the_bits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LARGE; i++) {
+        trial t = trial_new(&large[i]);
+        for (int e = 0; cr_engines[e] != NULL; e++)
+            for (int p = 0; p < 3; p++)
+                check_threads(cr_engines[e], &t, &products[p]);
+        trial_free(&t);
+    }
+}
+
+static void engines_are_found_by_name(void **state)
+{
+    (void)state;
+    for (int e = 0; cr_engines[e] != NULL; e++) {
+        assert_ptr_equal(cr_engine_find(cr_engines[e]->name), cr_engines[e]);
+        assert_string_equal(cr_engine_names()[e], cr_engines[e]->name);
+    }
+    assert_null(cr_engine_find("abacus"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_sizes),
+        cmocka_unit_test(empty_sizes),
+        cmocka_unit_test(large_sizes),
+        cmocka_unit_test(threads_do_not_change_the_bits),
+        cmocka_unit_test(engines_are_found_by_name),
+    };
+    cr_engine_set_threads(1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# With deterministic: true, 1, 2, 3 and 4 ranks, with one thread or two, train to the same bits,
+# whatever is sampled and whoever decides on it; a last batch too small for all ranks included.
+# Usage: test_ranks.sh PROGRAM
+COLROW=$1
+# shellcheck source=tests/support/e2e.sh
+source "$(dirname "$0")/../support/e2e.sh"
+
+common=(-s deterministic=true -s micro_batch=10 -s epochs=2 -s log.level=warn)
+
+# train FOLDER RANKS THREADS OVERRIDE...: leaves the hash in $hash
+train() {
+    local folder=$WORK/$1 n=$2 threads=$3 settings=()
+    shift 3
+    for override in "$@"; do settings+=(-s "$override"); done
+    local program=(ranks "$n")
+    if [[ $n == 1 ]]; then program=("$COLROW"); fi # without mpirun
+    run 0 "${program[@]}" train "$CONFIGS/mlp-digits.yaml" "${common[@]}" -s "threads=$threads" \
+        -o "$folder" "${settings[@]}"
+    hash=$(hash_of "$folder")
+}
+
+# agrees NAME OVERRIDE...: the same hash on every number of ranks, another than any before
+declare -A seen=()
+agrees() {
+    local name=$1 reference kind
+    shift
+    train "$name-1" 1 1 "$@"
+    reference=$hash
+    check "$name: has the weights of another test" test -z "${seen[${reference:-none}]:-}"
+    seen[${reference:-none}]=$name
+    for kind in "2 2" "3 1" "4 1"; do # ranks, threads
+        # shellcheck disable=SC2086
+        train "$name-${kind/ /-}" $kind "$@"
+        same "$name on ${kind% *} ranks, ${kind#* } thread(s)" "$reference" "$hash"
+    done
+}
+
+sampled=(sampling.ratio=0.4)
+agrees exact
+agrees top "${sampled[@]}"
+agrees no-replacement "${sampled[@]}" sampling.draw=no_replacement
+agrees scaled "${sampled[@]}" sampling.draw=replacement sampling.scale=true
+agrees weights "${sampled[@]}" sampling.draw=replacement sampling.scale=true agreement=weights \
+    sampling.scores=weight_norm
+# 1200 samples in batches of 64: the last has 48, that is 5 micro-batches, the last of them of 8
+agrees partial "${sampled[@]}" batch=64
+# 1206 samples in batches of 50: the last has 6, one micro-batch for all ranks
+agrees tiny "${sampled[@]}" data.validation=232 network.dropout=0.2 optimizer.clip_norm=1
+agrees tiny-weights "${sampled[@]}" data.validation=232 agreement=weights sampling.scores=uniform \
+    sampling.draw=no_replacement sampling.scale=true
+
+# threads alone
+train threads 1 2 "${sampled[@]}"
+same "two threads" top "${seen[${hash:-none}]:-}"
+
+# and the bits do depend on what they should
+train seed 1 1 "${sampled[@]}" seed=2
+check "another seed gives the same weights" test -z "${seen[${hash:-none}]:-}"
+finish

@@ -1,0 +1,107 @@
+/* count: multiply-accumulates of a run, against counts made by hand. */
+#include "nets.h"
+
+/* One step of 6 + 4 samples in two micro-batches, then the counters of ten samples. */
+static cr_macs count(const net_wish *wish)
+{
+    net_wish of_rows = *wish;
+    of_rows.rows = 10;
+    cr_net *net = net_new(&of_rows);
+    net_batch batch = net_batch_new(net, 10);
+    cr_result result = {0};
+    cr_net_begin(net, 0, &cr_net_alone);
+    net_pass(net, &result, &batch, 0, 6, true);
+    net_pass(net, &result, &batch, 6, 4, false);
+    cr_macs macs = cr_net_counted(net);
+    net_batch_free(&batch);
+    cr_net_free(&net);
+    return macs;
+}
+
+/* exact: forward 784 500 + 500 500 + 500 10 = 647000, weight gradients the same, input gradients
+ *        without the first layer's 392000: 3 647000 - 392000 = 1549000
+ * paper: the forward fraction for all three: k = 313, 200, 200 of 784, 500, 500:
+ *        2 (313 500 + 200 500 + 200 10) + 200 500 + 200 10 = 619000
+ * executed: the backward products only at live outputs:
+ *        258500 + (313 200 + 200 200 + 200 10) + (200 200 + 200 10) = 405100 */
+static void the_mnist_mlp_at_40_percent(void **state)
+{
+    (void)state;
+    net_wish wish = {.sizes = NET_SIZES(784, 500, 500, 10), .ratio = 0.4};
+    cr_macs macs = count(&wish);
+    assert_int_equal(macs.exact, 10 * 1549000);
+    assert_int_equal(macs.paper, 10 * 619000);
+    assert_int_equal(macs.executed, 10 * 405100);
+    ASSERT_NEAR(cr_macs_reduction_paper(&macs), 0.6004, 5e-5);
+    ASSERT_NEAR(cr_macs_reduction_executed(&macs), 0.7385, 5e-5);
+}
+
+static void an_exact_net_reduces_nothing(void **state)
+{
+    (void)state;
+    cr_macs macs = count(&(net_wish){.sizes = NET_SIZES(20, 9, 4)});
+    assert_int_equal(macs.exact, 10 * (2 * (20 * 9 + 9 * 4) + 9 * 4));
+    assert_int_equal(macs.paper, macs.exact);
+    assert_int_equal(macs.executed, macs.exact);
+    assert_true(cr_macs_reduction_paper(&macs) == 0);
+    assert_true(cr_macs_reduction_executed(&macs) == 0);
+}
+
+/* A draw with replacement counts the distinct channels it kept. */
+static void distinct_channels_count(void **state)
+{
+    (void)state;
+    net_wish wish = {.sizes = NET_SIZES(50, 40, 10), .ratio = 0.8, .rows = 10};
+    wish.draw = "replacement";
+    cr_net *net = net_new(&wish);
+    net_batch batch = net_batch_new(net, 10);
+    (void)net_step(net, &batch, 0);
+    int64_t k0 = net->segments[0].pick.k;
+    int64_t k1 = net->segments[1].pick.k;
+    assert_true(k0 < 40 && k1 < 32); /* some were drawn twice */
+    cr_macs macs = cr_net_counted(net);
+    assert_int_equal(macs.paper, 10 * (2 * k0 * 40 + 3 * k1 * 10));
+    assert_int_equal(macs.executed, 10 * (k0 * 40 + k0 * k1 + 3 * k1 * 10));
+    net_batch_free(&batch);
+    cr_net_free(&net);
+}
+
+/* The three products of one segment, and none for the gradient of the data. */
+static void products_of_a_segment(void **state)
+{
+    (void)state;
+    cr_net *net = net_new(&(net_wish){.sizes = NET_SIZES(50, 40, 10), .rows = 1});
+    for (int s = 0; s < 2; s++) {
+        int n = s == 0 ? 50 : 40;
+        int out = s == 0 ? 40 : 10;
+        for (int p = 0; p < 3; p++) {
+            cr_macs macs = cr_net_macs(net, s, p, 7, 5);
+            bool none = s == 0 && p == 1;
+            assert_int_equal(macs.exact, none ? 0 : n * out);
+            assert_int_equal(macs.paper, none ? 0 : 7 * out);
+            assert_int_equal(macs.executed, none ? 0 : p == 0 ? 7 * out : 7 * 5);
+        }
+    }
+    cr_net_free(&net);
+}
+
+static void nothing_counted_reduces_nothing(void **state)
+{
+    (void)state;
+    cr_macs none = {0};
+    assert_true(cr_macs_reduction_paper(&none) == 0);
+    assert_true(cr_macs_reduction_executed(&none) == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_mnist_mlp_at_40_percent),
+        cmocka_unit_test(an_exact_net_reduces_nothing),
+        cmocka_unit_test(distinct_channels_count),
+        cmocka_unit_test(products_of_a_segment),
+        cmocka_unit_test(nothing_counted_reduces_nothing),
+    };
+    cr_engine_set_threads(1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
