@@ -252,8 +252,8 @@ cr_status cr_file_write(const char *path, const void *data, size_t bytes);
 /* Read a whole file into *out (bytes + a final 0), which the caller frees. CR_BAD_DATA. */
 cr_status cr_file_read(char **out, size_t *bytes, const char *path);
 
-/* Remove temporaries that runs of this program left in `folder` (".*.tmp-HOST-PID" of this host
- * whose process is gone); returns how many. */
+/* Remove the temporaries that killed processes left in `folder`, of any host; returns how many. For
+ * whoever holds the folder for itself: nobody else may be writing there. */
 int cr_file_sweep(const char *folder);
 
 /* Make `folder` and those above it. CR_CANNOT_WRITE when that fails. */

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,32 +128,26 @@ done:
     return status;
 }
 
-/* Is `name` a temporary of this host whose process is gone? */
-static bool is_stale(const char *name, const char *host)
+/* Is `name` a temporary, and not one that this process is writing? */
+static bool is_leftover(const char *name, const char *own)
 {
     const char *mark = strstr(name, ".tmp-");
-    if (name[0] != '.' || mark == NULL)
-        return false;
-    const char *owner = mark + strlen(".tmp-");
-    size_t length = strlen(host);
-    if (strncmp(owner, host, length) != 0 || owner[length] != '-')
-        return false;
-    char *end = NULL;
-    long process = strtol(owner + length + 1, &end, 10);
-    return *end == '\0' && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+    return name[0] == '.' && mark != NULL && strcmp(mark, own) != 0;
 }
 
 int cr_file_sweep(const char *folder)
 {
-    char host[HOST_NAME_MAX + 1];
+    char own[CR_PATH_MAX];
     char path[CR_PATH_MAX];
     int removed = 0;
+    if (cr_file_temporary(own, "x") != CR_OK)
+        return 0;
     DIR *listing = opendir(folder);
     if (listing == NULL)
         return 0;
-    host_name(host);
     for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing))
-        if (is_stale(entry->d_name, host) && cr_path_join(path, folder, entry->d_name) == CR_OK)
+        if (is_leftover(entry->d_name, strstr(own, ".tmp-")) &&
+            cr_path_join(path, folder, entry->d_name) == CR_OK)
             removed += unlink(path) == 0;
     (void)closedir(listing); /* only read from */
     return removed;

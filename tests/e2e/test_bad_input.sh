@@ -8,7 +8,6 @@
 source "$(dirname "$0")/../support/e2e.sh"
 cd "$WORK" || exit 1
 LAUNCH=(timeout 60 "${LAUNCH[@]}")       # a rank that waits for one that has gone is a failure
-export OMPI_MCA_ess_singleton_isolated=1 # Open MPI: one rank without mpirun starts without a daemon
 DIGITS=$CONFIGS/mlp-digits.yaml
 SMALL=(-s epochs=0 -s steps=6 -s micro_batch=25 -s checkpoint.every_steps=2 -s checkpoint.keep=0)
 
