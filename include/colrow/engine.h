@@ -16,6 +16,18 @@ typedef struct cr_dense_sizes {
     int ldx, ldw, ldy;
 } cr_dense_sizes;
 
+/* Sizes of one convolution Y[N, OH, OW, OUT] = X[N, H, W, IN] * W[K, K, IN, OUT] (NHWC, HWIO) on
+ * compact tensors: Y_b,oh,ow,o = sum over kh, kw, i of X_b,(oh stride + kh - pad_top),(ow stride +
+ * kw - pad_left),i W_kh,kw,i,o, with zeros outside the image (Adelman & Silberstein 2018, eq. (4)).
+ */
+typedef struct cr_conv_sizes {
+    int n, h, w;           /* N, H, W of the input */
+    int in, out;           /* kept input channels; output channels, or live ones in the backward */
+    int kernel, stride;    /* K x K, odd; the same both ways */
+    int pad_top, pad_left; /* what is below and to the right follows from OH and OW */
+    int oh, ow;
+} cr_conv_sizes;
+
 /* A table of kernels. The results of each depend on the sizes alone, never on the thread count. */
 typedef struct cr_engine {
     const char *name; /* = file name = config word */
@@ -27,6 +39,24 @@ typedef struct cr_engine {
     /* dw [IN, OUT] (+)= x [N, IN]^T dy [N, OUT]; adds when `accumulate`, else overwrites */
     void (*dense_weight_gradient)(float *dw, const float *x, const float *dy,
                                   const cr_dense_sizes *sizes, bool accumulate);
+
+    /* Weights are brought into the form that the products want once a step, for the forward product
+     * or (`backward`) for the input gradient: so many floats ... */
+    int64_t (*conv_prepared)(const cr_conv_sizes *sizes, bool backward);
+    /* ... prepared from w [K, K, IN, OUT] */
+    void (*conv_prepare)(float *prepared, const float *w, const cr_conv_sizes *sizes,
+                         bool backward);
+    /* bytes of scratch that any of the three products of these sizes (or of fewer images) wants */
+    size_t (*conv_work)(const cr_conv_sizes *sizes, int threads);
+    /* y [N, OH, OW, OUT] */
+    void (*conv_forward)(float *y, const float *x, const float *prepared,
+                         const cr_conv_sizes *sizes, void *work);
+    /* dx [N, H, W, IN] from dy [N, OH, OW, OUT] */
+    void (*conv_input_gradient)(float *dx, const float *dy, const float *prepared,
+                                const cr_conv_sizes *sizes, void *work);
+    /* dw [K, K, IN, OUT] (+)= from x and dy */
+    void (*conv_weight_gradient)(float *dw, const float *x, const float *dy,
+                                 const cr_conv_sizes *sizes, bool accumulate, void *work);
 } cr_engine;
 
 /* All engines, ended by NULL; made by CMake from the files of src/engine/engines/. */
