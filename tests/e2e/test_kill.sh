@@ -21,11 +21,6 @@ train() { # RANKS FOLDER OPTION...
     ranks "$n" train "$CONFIGS/mlp-digits.yaml" "${settings[@]}" -o "$folder" "$@"
 }
 
-milliseconds() {
-    local now=${EPOCHREALTIME/[.,]/}
-    echo $((now / 1000))
-}
-
 started=$(milliseconds)
 run 0 train 2 "$WORK/whole"
 took=$(($(milliseconds) - started))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # With deterministic: true, 1, 2, 3 and 4 ranks, with one thread or two, train to the same bits,
 # whatever is sampled and whoever decides on it; a last batch too small for all ranks included.
-# Usage: test_ranks.sh PROGRAM
+# Usage: test_ranks.sh PROGRAM; with COLROW_BRIEF set: fewer of each (slow builds)
 COLROW=$1
 # shellcheck source=tests/support/e2e.sh
 source "$(dirname "$0")/../support/e2e.sh"
@@ -20,6 +20,9 @@ train() {
     hash=$(hash_of "$folder")
 }
 
+kinds=("2 2" "3 1" "4 1") # ranks, threads
+if [[ -n ${COLROW_BRIEF:-} ]]; then kinds=("2 2" "4 1"); fi
+
 # agrees NAME OVERRIDE...: the same hash on every number of ranks, another than any before
 declare -A seen=()
 agrees() {
@@ -29,7 +32,7 @@ agrees() {
     reference=$hash
     check "$name: has the weights of another test" test -z "${seen[${reference:-none}]:-}"
     seen[${reference:-none}]=$name
-    for kind in "2 2" "3 1" "4 1"; do # ranks, threads
+    for kind in "${kinds[@]}"; do
         # shellcheck disable=SC2086
         train "$name-${kind/ /-}" $kind "$@"
         same "$name on ${kind% *} ranks, ${kind#* } thread(s)" "$reference" "$hash"
@@ -37,18 +40,20 @@ agrees() {
 }
 
 sampled=(sampling.ratio=0.4)
-agrees exact
 agrees top "${sampled[@]}"
-agrees no-replacement "${sampled[@]}" sampling.draw=no_replacement
 agrees scaled "${sampled[@]}" sampling.draw=replacement sampling.scale=true
-agrees weights "${sampled[@]}" sampling.draw=replacement sampling.scale=true agreement=weights \
-    sampling.scores=weight_norm
-# 1200 samples in batches of 64: the last has 48, that is 5 micro-batches, the last of them of 8
-agrees partial "${sampled[@]}" batch=64
 # 1206 samples in batches of 50: the last has 6, one micro-batch for all ranks
 agrees tiny "${sampled[@]}" data.validation=232 network.dropout=0.2 optimizer.clip_norm=1
-agrees tiny-weights "${sampled[@]}" data.validation=232 agreement=weights sampling.scores=uniform \
-    sampling.draw=no_replacement sampling.scale=true
+if [[ -z ${COLROW_BRIEF:-} ]]; then
+    agrees exact
+    agrees no-replacement "${sampled[@]}" sampling.draw=no_replacement
+    agrees weights "${sampled[@]}" sampling.draw=replacement sampling.scale=true \
+        agreement=weights sampling.scores=weight_norm
+    # 1200 samples in batches of 64: the last has 48, 5 micro-batches, one of them of 8
+    agrees partial "${sampled[@]}" batch=64
+    agrees tiny-weights "${sampled[@]}" data.validation=232 agreement=weights \
+        sampling.scores=uniform sampling.draw=no_replacement sampling.scale=true
+fi
 
 # threads alone
 train threads 1 2 "${sampled[@]}"

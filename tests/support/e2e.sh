@@ -18,6 +18,7 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/colrow-e2e-XXXXXX")
 STDOUT=$WORK/stdout # of the last `expect` or `run`
 STDERR=$WORK/stderr
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+export OMP_WAIT_POLICY=passive # threads and ranks share cores here: none may spin
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0} # MPI itself leaks
 CHECKS=0
 FAILURES=0
@@ -85,6 +86,12 @@ hash_of() {
 same() {
     CHECKS=$((CHECKS + 1))
     [[ -n $2 && $2 == "$3" ]] || bad "$1: expected '$2', found '$3'"
+}
+
+# milliseconds: of the clock, to measure with
+milliseconds() {
+    local now=${EPOCHREALTIME/[.,]/}
+    echo $((now / 1000))
 }
 
 # finish: the last line of every test
