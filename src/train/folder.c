@@ -67,9 +67,30 @@ cr_status cr_run_open_folder(cr_run *run, const char *folder, bool resuming)
     return cr_comm_any(run->comm, status);
 }
 
+/* A file named by hand may be older than the folder's newest: going on from it would leave two
+ * courses in one folder, and the next --resume would take the wrong one. */
+static cr_status check_newest(const cr_run *run)
+{
+    char folder[CR_PATH_MAX];
+    char newest[CR_PATH_MAX];
+    bool found = false;
+    cr_attribute step = {.name = "step", .type = CR_ATTRIBUTE_I64};
+    CR_TRY(cr_path_join(folder, run->folder, "checkpoints"));
+    CR_TRY(cr_checkpoint_newest(newest, &found, folder));
+    if (!found)
+        return CR_OK;
+    CR_TRY(cr_checkpoint_attributes(newest, &step, 1));
+    CR_CHECK(step.i64 <= run->progress.step, CR_BAD_CONFIG,
+             "--resume: %s is newer (step %lld) than the file to resume from (step %lld); choose "
+             "another output folder with -o, or remove the newer files",
+             newest, (long long)step.i64, (long long)run->progress.step);
+    return CR_OK;
+}
+
 static cr_status begin_on_root(const cr_run *run)
 {
     char path[CR_PATH_MAX];
+    CR_TRY(check_newest(run));
     CR_TRY(cr_path_join(path, run->folder, "config.yaml"));
     CR_TRY(cr_file_write(path, run->config, strlen(run->config)));
     return cr_report_trim(run, run->progress.step);

@@ -7,6 +7,8 @@
 # shellcheck source=tests/support/e2e.sh
 source "$(dirname "$0")/../support/e2e.sh"
 cd "$WORK" || exit 1
+# also where the test is ended from outside, in the middle of something
+trap '{ kill -KILL $(jobs -p); umount small; } 2>/dev/null; rm -rf -- "$WORK"' EXIT
 LAUNCH=(timeout 60 "${LAUNCH[@]}") # a rank that waits for one that has gone is a failure
 DIGITS=$CONFIGS/mlp-digits.yaml
 SMALL=(-s epochs=0 -s steps=6 -s micro_batch=25 -s checkpoint.every_steps=2 -s checkpoint.keep=0)
@@ -225,6 +227,8 @@ checkpoint_folder() {
     truncate -s 700 resumed/checkpoints/*.h5
     expect 3 'none of 3 checkpoints verifies' resume --resume
     rm -r resumed && cp -r trained resumed
+    expect 2 'is newer (step 6) than the file to resume from (step 2)' resume \
+        --resume=resumed/checkpoints/step-00000002.h5
     expect 2 'seed: expected 1' resume --resume -s seed=2
     check "a refused run leaves config.yaml" cmp trained/config.yaml resumed/config.yaml
     check "a refused run leaves metrics.jsonl" cmp trained/metrics.jsonl resumed/metrics.jsonl

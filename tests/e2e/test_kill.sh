@@ -11,8 +11,8 @@ seed=${COLROW_KILL_SEED:-$((SECONDS + $$))}
 RANDOM=$seed
 echo "$kills kills, COLROW_KILL_SEED=$seed"
 
-settings=(-s deterministic=true -s micro_batch=10 -s sampling.ratio=0.4 -s epochs=20
-    -s "network.sizes=[64, 512, 512, 10]" -s checkpoint.every_steps=20 -s log.every_steps=10)
+settings=(-s deterministic=true -s micro_batch=10 -s sampling.ratio=0.4 -s epochs=24
+    -s "network.sizes=[64, 256, 256, 10]" -s checkpoint.every_steps=20 -s log.every_steps=10)
 
 # shellcheck disable=SC2317 # `run` calls it
 train() { # RANKS FOLDER OPTION...

@@ -7,8 +7,8 @@ COLROW=$1
 source "$(dirname "$0")/../support/e2e.sh"
 
 # 1200 samples: 24 steps an epoch; none of the checkpoints is due before the signal
-settings=(-s deterministic=true -s micro_batch=10 -s sampling.ratio=0.4 -s epochs=20
-    -s "network.sizes=[64, 512, 512, 10]" -s checkpoint.every_steps=100000 -s log.every_steps=10)
+settings=(-s deterministic=true -s micro_batch=10 -s sampling.ratio=0.4 -s epochs=24
+    -s "network.sizes=[64, 256, 256, 10]" -s checkpoint.every_steps=100000 -s log.every_steps=10)
 arguments=(train "$CONFIGS/mlp-digits.yaml" "${settings[@]}" -o)
 
 started=$(milliseconds)
