@@ -166,7 +166,8 @@ typedef enum cr_stream {
     CR_STREAM_DROPOUT,
     CR_STREAM_SAMPLE,
     CR_STREAM_SYNTHETIC,
-    CR_STREAM_TEST
+    CR_STREAM_TEST,
+    CR_STREAM_AUGMENT
 } cr_stream;
 
 typedef struct cr_random_key {

@@ -30,6 +30,15 @@ typedef struct cr_data_share {
     cr_status (*broadcast)(void *self, void *data, size_t bytes);
 } cr_data_share;
 
+/* How images are changed on their way to the net (src/data/augment.c). */
+typedef struct cr_augment_options {
+    int pad;     /* pixels of zeros around the image, which is then cut out at random; training */
+    bool flip;   /* left to right, with probability 1/2; training */
+    bool whiten; /* each image to mean 0 and deviation 1; training and evaluation */
+} cr_augment_options;
+
+extern const cr_option cr_augment_option_table[];
+
 #define CR_DATA_PARAMETERS 64 /* B, for the options of one kind */
 
 typedef struct cr_data_options {
@@ -38,6 +47,7 @@ typedef struct cr_data_options {
                                needed */
     int validation;         /* samples held out of the training set: its first ones */
     bool shuffle;           /* a new order every epoch */
+    cr_augment_options augment;
     _Alignas(16) unsigned char parameters[CR_DATA_PARAMETERS]; /* the kind's own options */
 } cr_data_options;
 
@@ -77,8 +87,8 @@ typedef struct cr_data_wanted {
 /* Read a data set and split off the validation samples. The caller frees. Collective over the ranks
  * of `share`: either all get the data or all fail, the failing one with the reason. CR_BAD_DATA
  * with the file for what cannot be read, is truncated, or has labels out of range; CR_BAD_CONFIG
- * for a validation that leaves no training sample. wanted NULL: whatever the data has. Shapes of a
- * kind with files are not compared with `wanted`. */
+ * for a validation that leaves no training sample, or a padding as large as an image. wanted NULL:
+ * whatever the data has. Shapes of a kind with files are not compared with `wanted`. */
 cr_status cr_data_open(cr_data *data, const cr_data_options *options, const cr_data_wanted *wanted,
                        const cr_data_share *share);
 
@@ -89,11 +99,20 @@ void cr_data_free(cr_data *data);
  * epoch), or 0, 1, 2 ... without shuffle. The same on every rank. */
 void cr_data_order(uint32_t *order, int64_t count, bool shuffle, uint64_t seed, uint32_t epoch);
 
-/* x [rows, h*w*c] in [0, 1] and labels [rows] of the samples order[first] ... order[first+rows-1]
- * of `part`; order NULL: samples first ... first+rows-1. All of them must exist: a caller's partial
- * batch asks for fewer rows. */
-void cr_data_fetch(float *x, int *labels, const cr_data_part *part, const uint32_t *order,
-                   int64_t first, int rows);
+/* What is fetched, and how it is to look. Borrows all it points to. */
+typedef struct cr_data_view {
+    const cr_data_part *part;
+    const uint32_t *order;             /* [part->count]; NULL: as they lie */
+    const cr_augment_options *augment; /* NULL: values as they are, in [0, 1] */
+    bool training; /* cut and flip, keyed by (seed, epoch, sample of the part) */
+    uint64_t seed;
+    uint32_t epoch;
+} cr_data_view;
+
+/* x [rows, h*w*c] and labels [rows] of the samples order[first] ... order[first+rows-1] of a view,
+ * or first ... first+rows-1 of one without order. All of them must exist: a caller's partial batch
+ * asks for fewer rows. */
+void cr_data_fetch(float *x, int *labels, const cr_data_view *view, int64_t first, int rows);
 
 /* ---- IDX files (Y. LeCun's format), plain or gzip ------------------------------------------- */
 typedef struct cr_idx_header {

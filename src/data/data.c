@@ -1,7 +1,7 @@
 /*
  * data: open a set by its kind and hold out the validation samples.
  *
- * Validation is the first N samples of the training set: a view of the same bytes, not a copy.
+ * Validation is the first N samples of the training set: the same bytes, not a copy.
  */
 #include "colrow/data.h"
 
@@ -56,6 +56,15 @@ static cr_status split(cr_data *data, int held_out)
     return CR_OK;
 }
 
+/* Some pixel must be left of every cut. */
+static cr_status check_pad(const cr_data_part *part, int pad)
+{
+    CR_CHECK(pad >= 0 && (pad == 0 || (pad < part->h && pad < part->w)), CR_BAD_CONFIG,
+             "data.augment.pad: expected less than the sides of the images, %d x %d, found %d",
+             part->h, part->w, pad);
+    return CR_OK;
+}
+
 cr_status cr_data_open(cr_data *data, const cr_data_options *options, const cr_data_wanted *wanted,
                        const cr_data_share *share)
 {
@@ -71,6 +80,7 @@ cr_status cr_data_open(cr_data *data, const cr_data_options *options, const cr_d
             .h = wanted->h, .w = wanted->w, .c = wanted->c, .classes = wanted->classes};
     opened.test = opened.train;
     CR_TRY_GOTO(set->open(&opened, options, share));
+    CR_TRY_GOTO(check_pad(&opened.train, options->augment.pad));
     CR_TRY_GOTO(split(&opened, options->validation));
     *data = opened;
     return CR_OK;

@@ -1,8 +1,9 @@
 /*
- * fetch: samples as floats, x = value / 255. On the path of every step: no allocation, one pass.
- * It is bound by memory, so the division costs nothing and is exact for every byte.
+ * fetch: samples as floats, x = value / 255, or as augment.c makes them. On the path of every step:
+ * no allocation, one pass. It is bound by memory, so the division costs nothing and is exact for
+ * every byte.
  */
-#include "colrow/data.h"
+#include "augment.h"
 
 /* Waking threads takes some microseconds, about as long as one thread needs for this many values.
  */
@@ -15,15 +16,20 @@ static void to_floats(float *restrict x, const uint8_t *restrict values, size_t 
         x[i] = (float)values[i] / 255.0f;
 }
 
-void cr_data_fetch(float *x, int *labels, const cr_data_part *part, const uint32_t *order,
-                   int64_t first, int rows)
+void cr_data_fetch(float *x, int *labels, const cr_data_view *view, int64_t first, int rows)
 {
+    const cr_data_part *part = view->part;
+    bool augment = cr_augment_is_on(view);
     size_t size = (size_t)part->h * (size_t)part->w * (size_t)part->c; /* values of a sample */
     CR_ASSERT(first >= 0 && first + rows <= part->count);
 #pragma omp parallel for if (size * (size_t)rows >= VALUES_FOR_THREADS)
     for (int row = 0; row < rows; row++) {
-        int64_t sample = order != NULL ? order[first + row] : first + row;
-        to_floats(x + (size_t)row * size, part->values + (size_t)sample * size, size);
+        int64_t sample = view->order != NULL ? view->order[first + row] : first + row;
+        float *out = x + (size_t)row * size;
+        if (augment)
+            cr_augment_image(out, view, sample);
+        else
+            to_floats(out, part->values + (size_t)sample * size, size);
         labels[row] = part->labels[sample];
     }
 }

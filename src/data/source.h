@@ -25,7 +25,4 @@ typedef struct cr_data_source {
 cr_status cr_data_source_load(cr_data *data, const cr_data_source *source,
                               const cr_data_share *share);
 
-/* Is the IDX file `path` there, plain or as `path`.gz? out: the name it goes by. */
-bool cr_idx_find(char out[CR_PATH_MAX], const char *path);
-
 #endif

@@ -5,13 +5,14 @@
 
 static cr_status evaluate_own(cr_run *run, cr_result *result, const cr_data_part *part)
 {
+    const cr_data_view view = {.part = part, .augment = &run->options.data.augment};
     int size = run->options.micro_batch;
     int64_t stride = (int64_t)size * cr_comm_size(run->comm);
     for (int64_t first = (int64_t)size * cr_comm_rank(run->comm); first < part->count;
          first += stride) {
         int64_t left = part->count - first;
         int rows = left < size ? (int)left : size;
-        cr_data_fetch(run->x, run->labels, part, NULL, first, rows);
+        cr_data_fetch(run->x, run->labels, &view, first, rows);
         CR_TRY(cr_net_evaluate(run->net, result, run->x, run->labels, rows));
     }
     return CR_OK;

@@ -153,6 +153,7 @@ static const cr_section sections[] = {
      .selector = "kind",
      .variant = cr_data_set_options,
      .variant_offset = AT(data.parameters)},
+    {.name = "data.augment", .options = cr_augment_option_table, .offset = AT(data.augment)},
     {.name = "", .options = run_table, .offset = 0},
     {.name = "", .options = cr_dist_option_table, .offset = AT(dist)},
     {.name = "optimizer",

@@ -36,6 +36,17 @@ static void prepare_order(cr_run *run)
     run->order_epoch = epoch;
 }
 
+static void fetch(cr_run *run, int64_t first, int rows)
+{
+    const cr_data_view view = {.part = &run->data.train,
+                               .order = run->order,
+                               .augment = &run->options.data.augment,
+                               .training = true,
+                               .seed = (uint64_t)run->options.seed,
+                               .epoch = (uint32_t)run->order_epoch};
+    cr_data_fetch(run->x, run->labels, &view, first, rows);
+}
+
 /* Micro-batch `number` of the step, or none (rows 0) on a rank without a share. */
 static void run_micro_batch(cr_run *run, piece batch, int number)
 {
@@ -46,7 +57,7 @@ static void run_micro_batch(cr_run *run, piece batch, int number)
     cr_result result = {0};
     cr_phase previous = cr_phase_enter(CR_PHASE_LOAD);
     if (rows > 0)
-        cr_data_fetch(run->x, run->labels, &run->data.train, run->order, batch.first + start, rows);
+        fetch(run, batch.first + start, rows);
     cr_phase_leave(previous);
     must(run, cr_net_forward(run->net, &result, run->x, run->labels, rows, (uint32_t)start,
                              1.0 / batch.count));

@@ -1,6 +1,7 @@
 /* data: the real digits, split, order, fetch, and one copy shared by the ranks of a node. */
 #include "check.h"
 #include "idx_files.h"
+#include "node.h"
 
 #include "colrow/data.h"
 
@@ -210,22 +211,24 @@ static void fetch_gives_value_over_255(void **state)
     int y[257] = {0};
     uint32_t order[256];
     cr_data_part part = make_part(values, labels, SIZE);
+    const cr_data_view plain = {.part = &part};
+    const cr_data_view ordered = {.part = &part, .order = order};
     cr_data_order(order, 256, true, 2, 0);
     x[256 * SIZE] = -1;
     y[256] = -1;
-    cr_data_fetch(x, y, &part, NULL, 0, 256);
+    cr_data_fetch(x, y, &plain, 0, 256);
     for (int row = 0; row < 256; row++)
         check_row(x + row * SIZE, y[row], SIZE, row);
-    cr_data_fetch(x, y, &part, NULL, 250, 6); /* a partial batch at the end */
+    cr_data_fetch(x, y, &plain, 250, 6); /* a partial batch at the end */
     for (int row = 0; row < 6; row++)
         check_row(x + row * SIZE, y[row], SIZE, 250 + row);
     check_row(x + 6 * SIZE, y[6], SIZE, 6); /* nothing more was written */
-    cr_data_fetch(x, y, &part, order, 100, 50);
+    cr_data_fetch(x, y, &ordered, 100, 50);
     for (int row = 0; row < 50; row++)
         check_row(x + row * SIZE, y[row], SIZE, (int)order[100 + row]);
-    cr_data_fetch(x, y, &part, order, 0, 256);
+    cr_data_fetch(x, y, &ordered, 0, 256);
     assert_true(x[256 * SIZE] == -1 && y[256] == -1);
-    cr_data_fetch(x, y, &part, order, 256, 0); /* an empty share */
+    cr_data_fetch(x, y, &ordered, 256, 0); /* an empty share */
 }
 
 /* Large enough for several threads. */
@@ -241,81 +244,22 @@ static void fetch_of_many_rows(void **state)
     assert_non_null(values);
     assert_non_null(x);
     cr_data_part part = make_part(values, labels, SIZE);
+    const cr_data_view ordered = {.part = &part, .order = order};
     cr_data_order(order, 256, true, 2, 1);
-    cr_data_fetch(x, y, &part, order, 0, 256);
+    cr_data_fetch(x, y, &ordered, 0, 256);
     for (int row = 0; row < 256; row++)
         check_row(x + (size_t)row * SIZE, y[row], SIZE, (int)order[row]);
     free(x);
     free(values);
 }
 
-/* ---- sharing -----------------------------------------------------------------------------------
- * A node of two processes, played one after the other: the leader's run is recorded, the follower
- * gets what was recorded. */
-enum { CALLS_MAX = 16 };
-
-typedef struct node {
-    int allocated, agreed, sent; /* calls of the process that plays now */
-    void *blocks[CALLS_MAX];
-    size_t bytes[CALLS_MAX];
-    cr_status verdict[CALLS_MAX];
-    uint8_t message[4096];
-    int fail_at; /* the allocation that fails for the follower; -1: none */
-    bool leader;
-} node;
-
-static cr_status node_allocate(void *self, void **out, size_t bytes)
-{
-    node *n = self;
-    int call = n->allocated++;
-    assert_in_range(call, 0, CALLS_MAX - 1);
-    if (n->leader) {
-        n->bytes[call] = bytes;
-        CR_TRY(cr_alloc(&n->blocks[call], bytes));
-    }
-    assert_int_equal(bytes, n->bytes[call]);
-    CR_CHECK(n->leader || call != n->fail_at, CR_INTERNAL, "out of memory");
-    *out = n->blocks[call];
-    return CR_OK;
-}
-
-static cr_status node_agree(void *self, cr_status local)
-{
-    node *n = self;
-    int call = n->agreed++;
-    assert_in_range(call, 0, CALLS_MAX - 1);
-    if (n->leader)
-        n->verdict[call] = local;
-    return local != CR_OK ? local : n->verdict[call];
-}
-
-static cr_status node_broadcast(void *self, void *data, size_t bytes)
-{
-    node *n = self;
-    n->sent++;
-    assert_true(n->sent == 1 && bytes <= sizeof n->message);
-    memcpy(n->leader ? n->message : data, n->leader ? data : n->message, bytes);
-    return CR_OK;
-}
+/* ---- sharing --------------------------------------------------------------------------------- */
 
 static cr_status play(node *n, bool leader, cr_data *data, const char *folder)
 {
-    cr_data_share share = {.self = n,
-                           .leader = leader,
-                           .allocate = node_allocate,
-                           .agree = node_agree,
-                           .broadcast = node_broadcast};
     cr_data_options options = {.kind = "digits", .validation = 1};
-    n->allocated = n->agreed = n->sent = 0;
-    n->leader = leader;
     (void)snprintf(options.path, sizeof options.path, "%s", leader ? folder : "/nowhere");
-    return cr_data_open(data, &options, NULL, &share);
-}
-
-static void node_free(node *n)
-{
-    for (int i = 0; i < CALLS_MAX; i++)
-        CR_FREE(n->blocks[i]);
+    return node_play(n, leader, data, &options);
 }
 
 static void ranks_of_a_node_share_one_copy(void **state)

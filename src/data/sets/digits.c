@@ -4,7 +4,8 @@
  * They are looked for in data.path, in $COLROW_DATA/digits, where they were installed, and in the
  * source tree.
  */
-#include "source.h"
+#include "colrow/data.h"
+#include "reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static bool has_digits(const char *folder)
     char path[CR_PATH_MAX];
     char found[CR_PATH_MAX];
     return cr_path_join(path, folder, "train-images-idx3-ubyte") == CR_OK &&
-           cr_idx_find(found, path);
+           cr_reader_find(found, path);
 }
 
 /* "share/colrow/digits" beside the "bin" of the running program, wherever it was moved to. */
