@@ -26,6 +26,7 @@ typedef struct cr_dist cr_dist;
 typedef struct cr_dist_mode {
     const char *name;
     bool equal; /* all ranks have the same pick, so gradients travel compact */
+    bool alone; /* each rank draws for itself */
     cr_status (*choose)(void *self, cr_net *net, int segment, cr_pick *pick); /* self: cr_dist */
 } cr_dist_mode;
 
@@ -89,7 +90,8 @@ cr_status cr_dist_begin(cr_dist *dist, uint32_t step, int micro_batches);
  * a rank sends gradients off while they become final. Collective over the last. */
 cr_status cr_dist_backward(cr_dist *dist, const cr_result *result);
 
-/* Wait for the sums; *news becomes the sum of all ranks' news. CR_RANKS naming layer, step and rank
+/* Wait for the sums, and move the net's running statistics by them; *news becomes the sum of all
+ * ranks' news. CR_RANKS naming layer, step and rank
  * when picks were not equal. Collective. */
 cr_status cr_dist_finish(cr_dist *dist, cr_dist_news *news);
 

@@ -1,13 +1,16 @@
 /*
- * net: a network as segments. A segment is a chain of channelwise layers (bias, ReLU, dropout ...)
- * and the contraction (dense ...) or loss that consumes it:
+ * net: a network as segments. A segment is a chain of channelwise layers (bias, batch norm, ReLU,
+ * dropout ...) and the consumer at its end: a contraction (dense, conv2d), a mapping (pooling ...)
+ * or the loss. Segments read and write tensors:
  *
- *     x --chain--> kept --contraction--> y = x of the next segment
+ *     x (source) --chain--> kept --consumer--> y (target; set, or added to a residual stream)
  *
  * Sampling keeps k of the n channels of `kept` (the segment's pick). The chain is worked out twice
  * on tiles that stay in cache: once for all channels to score them (nothing is written), once for
- * the kept channels, written compact. Backwards, only the kept channels carry gradient, so the
- * segment before needs only those of its output channels: they are *live* (design: liveness).
+ * the kept channels, written compact. Backwards, only the kept channels carry gradient. Where a
+ * tensor has one reader, the segment before it needs only those of its output channels: they are
+ * *live* (design: liveness). A residual sum, a second reader or a flatten makes the gradient dense
+ * again.
  *
  * Knows no ranks: who decides on a pick is a cr_agreement, given by the caller. Nothing is
  * collective here. One micro-batch at a time; a step's picks are chosen in its first one.
@@ -34,7 +37,8 @@ typedef struct cr_parameter {
     int64_t offset, count;  /* in the flat array; offsets are multiples of 16 floats */
     int segment;            /* whose consumer or chain it belongs to */
     bool decay;             /* weight decay applies */
-    int fan_in, fan_out;    /* for initialisation; 0 for biases */
+    int fan_in, fan_out;    /* for initialisation; 0: not drawn, but ... */
+    double initial;         /* ... this value; a "bias" has options.initializer_bias */
 } cr_parameter;
 
 /* ---- layers --------------------------------------------------------------------------------- */
@@ -43,23 +47,44 @@ typedef struct cr_layer_type cr_layer_type;
 
 #define CR_LAYER_PARAMETERS 2
 
+/* What a model says of a layer; a type takes what it knows. */
+typedef struct cr_layer_plan {
+    const char *type, *name;
+    int width;       /* output channels: dense, conv2d, zero_pad */
+    int kernel;      /* conv2d, pooling: K, 0 for 1 */
+    int stride;      /* conv2d, pooling, zero_pad; 0 for 1 */
+    bool valid;      /* conv2d, pooling: no padding; else SAME as TensorFlow has it */
+    double rate;     /* dropout: share dropped */
+    double slope;    /* relu: factor below zero */
+    double epsilon;  /* batch_norm: added to the variance */
+    double momentum; /* batch_norm: share of the running statistics kept a step */
+} cr_layer_plan;
+
 struct cr_layer {
     const cr_layer_type *type;
     cr_word name;
     int index; /* in the net; keys its random numbers */
+    cr_layer_plan plan;
     cr_shape in, out;
-    double rate; /* dropout: share dropped */
+    int pad_top, pad_left; /* conv2d, pooling */
     int parameter_count;
     cr_parameter parameters[CR_LAYER_PARAMETERS];
+    int64_t statistics;        /* floats of running statistics: 2 C for batch_norm, else 0 ... */
+    int64_t statistics_offset; /* ... and where they begin in the net's flat array */
+    float *factors;            /* [2, C] batch_norm: y = factors[0] x + factors[1]; of the arena */
+    double *moments; /* [3, C] mean, 1 / sqrt(variance + epsilon), variance of the micro-batch */
+    double *sums;    /* [2, C] sum of dy and of dy x^, where its backward pass needs them */
 };
 
 /* What is the same for a whole pass over one micro-batch. */
 typedef struct cr_pass {
     const float *parameters; /* flat */
+    const float *statistics; /* flat, running */
     uint64_t seed;
     uint32_t step;         /* of the run; keys dropout and draws */
     uint32_t first_sample; /* position of the micro-batch's first sample in the global batch */
     bool training;         /* false: exact, no dropout */
+    bool observes;         /* batch norm by the micro-batch's own statistics, not by the running */
 } cr_pass;
 
 /* A piece of a compact tensor [rows, k]. */
@@ -68,49 +93,72 @@ typedef struct cr_tile {
     int rows;
     int k;            /* channels in the tensor */
     const int *index; /* [k] which ones; NULL: all in order */
+    int64_t of_rows;  /* rows of the whole tensor */
 } cr_tile;
+
+/* What the backward pass of a channelwise layer gets beside dy; whole tensors [rows, k]. */
+typedef struct cr_kept {
+    const float *x; /* the layer's input, NULL unless keeps_input */
+    const float *y; /* the layer's output, NULL unless keeps_output */
+} cr_kept;
 
 /* Layers that treat channels one by one, in place. */
 typedef struct cr_channelwise {
-    bool keeps_output; /* `backward` needs the layer's output */
+    bool keeps_input, keeps_output; /* what `backward` needs */
+    /* Take the mean and variance [C] of the micro-batch's input: NULL unless it has statistics. */
+    void (*observe)(cr_layer *layer, const double *mean, const double *variance);
+    /* Before a pass's first `forward`, training or not; NULL: nothing to prepare */
+    void (*prepare)(cr_layer *layer, const cr_pass *pass);
     /* y [rows, k] in place */
     void (*forward)(const cr_layer *layer, const cr_pass *pass, float *y, const cr_tile *tile);
-    /* dy [rows, k] in place; y the layer's output, NULL unless keeps_output; NULL: identity */
-    void (*backward)(const cr_layer *layer, const cr_pass *pass, float *dy, const float *y,
+    /* dp[i] [k] (+)= gradients of the layer's parameters for dy [rows, k]; NULL: no parameter */
+    void (*parameter_gradient)(cr_layer *layer, float *const dp[CR_LAYER_PARAMETERS],
+                               const float *dy, const cr_kept *kept, const cr_tile *whole,
+                               bool accumulate);
+    /* dy [rows, k] in place, one tile; kept's arrays begin at the tile; NULL: identity */
+    void (*backward)(const cr_layer *layer, const cr_pass *pass, float *dy, const cr_kept *kept,
                      const cr_tile *tile);
-    /* dp [k] (+)= gradient of the layer's only parameter for dy [rows, k]; NULL: no parameter */
-    void (*parameter_gradient)(float *dp, const float *dy, const cr_tile *whole, bool accumulate);
 } cr_channelwise;
 
-/* Layers that contract over input channels. w is the kernel in the flat array. */
+/* A contraction at work: what its products need beside the tensors. */
+typedef struct cr_contract {
+    const cr_layer *layer;
+    const cr_engine *engine;
+    int samples; /* of the micro-batch */
+    int k;       /* kept input channels */
+    int live;    /* live output channels, in the backward products */
+    void *work;  /* of cr_contraction.work bytes */
+} cr_contract;
+
+/* Layers that contract over input channels. w is the kernel in the flat array; its rows are [OUT].
+ */
 typedef struct cr_contraction {
-    /* norms [rows] = squared norm of each row [OUT] of a kernel from row `first` on; w [rows, OUT]
-     */
-    void (*row_norms)(const cr_layer *layer, double *norms, const float *w, int64_t rows);
     /* norms [IN] = squared norm of each input channel's weights, from those of all rows */
     void (*channel_norms)(const cr_layer *layer, double *norms, const double *row_norms);
-    /* kept [k, OUT] = scale_i W[I, :] */
-    void (*gather)(const cr_layer *layer, float *kept, const float *w, const cr_pick *pick);
-    /* live [k, kO] = kept[:, O] */
-    void (*gather_live)(const cr_layer *layer, float *live, const float *kept, int k,
-                        const cr_pick *out);
-    /* y [rows, OUT] = x [rows, k] w [k, OUT] */
-    void (*forward)(const cr_layer *layer, const cr_engine *engine, float *y, const float *x,
-                    const float *w, int rows, int k);
-    /* dx [rows, k] = dy [rows, kO] w [k, kO]^T */
-    void (*input_gradient)(const cr_layer *layer, const cr_engine *engine, float *dx,
-                           const float *dy, const float *w, int rows, int k, int live);
-    /* dw [k, kO] (+)= x [rows, k]^T dy [rows, kO] */
-    void (*weight_gradient)(const cr_layer *layer, const cr_engine *engine, float *dw,
-                            const float *x, const float *dy, int rows, int k, int live,
+    /* Are the weights brought into another form (once a step)? Floats of it; 0: no */
+    int64_t (*prepared)(const cr_contract *c, bool backward);
+    void (*prepare)(const cr_contract *c, float *prepared, const float *w, bool backward);
+    size_t (*work)(const cr_contract *c); /* B of scratch; NULL: none */
+    /* y [.., OUT] from x [.., k] and the (prepared) kept weights */
+    void (*forward)(const cr_contract *c, float *y, const float *x, const float *w);
+    /* dx [.., k] from dy [.., live] and the (prepared) live weights */
+    void (*input_gradient)(const cr_contract *c, float *dx, const float *dy, const float *w);
+    /* dw [rows of k, live] (+)= from x and dy */
+    void (*weight_gradient)(const cr_contract *c, float *dw, const float *x, const float *dy,
                             bool accumulate);
-    /* to [rows, OUT]: rows [first, first + rows) of the gradient whose (I, O) is scale_i block
-     * [k, kO], zero elsewhere */
-    void (*spread)(const cr_layer *layer, float *to, const float *block, const cr_pick *in,
-                   const cr_pick *out, int64_t first, int64_t rows);
-    /* multiply-accumulates of one product for one sample with k input and `live` output channels */
-    int64_t (*macs)(const cr_layer *layer, int k, int live);
 } cr_contraction;
+
+/* Layers without parameters between tensors of other shapes: pooling, shortcuts, flatten. */
+typedef struct cr_mapping {
+    bool channelwise; /* channels map one to one: liveness passes through */
+    bool keeps_input; /* `backward` needs the input */
+    /* y [samples, out] from x [samples, in], all channels */
+    void (*forward)(const cr_layer *layer, float *y, const float *x, int samples);
+    /* dx [samples, h, w, k] from dy [samples, oh, ow, k]; x [samples, in] all channels, the input
+     */
+    void (*backward)(const cr_layer *layer, float *dx, const float *dy, const float *x,
+                     const cr_tile *channels, int samples);
+} cr_mapping;
 
 /* The end of a net. */
 typedef struct cr_result {
@@ -126,13 +174,14 @@ typedef struct cr_loss {
                 const int *labels, int rows, double scale);
 } cr_loss;
 
-/* One kind of layer; exactly one of the three tables is there. */
+/* One kind of layer; exactly one of the four tables is there. */
 struct cr_layer_type {
     const char *name; /* = file name = config word */
-    /* Set layer->out and its parameters from layer->in (and out.c where that is free). */
+    /* Set layer->out, its parameters and statistics from layer->in and layer->plan. */
     cr_status (*shape)(cr_layer *layer);
     const cr_channelwise *channelwise;
     const cr_contraction *contraction;
+    const cr_mapping *mapping;
     const cr_loss *loss;
 };
 
@@ -183,24 +232,42 @@ typedef struct cr_macs {
     int64_t executed; /* multiplied */
 } cr_macs;
 
+/* What lies between segments, for one micro-batch. */
+typedef struct cr_tensor {
+    cr_shape shape;
+    int first_writer, last_user; /* segments; between them it lives */
+    int readers;                 /* segments that read it */
+    int reader;                  /* the last of them */
+    bool dense;        /* its gradient has all channels: a residual sum, two readers, a flatten */
+    cr_pick all;       /* its channels, all of them */
+    float *values;     /* [rows, C]; tensors that never live together share memory */
+    float *gradient;   /* [rows, C], or compact [rows, k] where it is not dense; likewise */
+    bool has_gradient; /* in a backward pass: someone has written it */
+} cr_tensor;
+
 typedef struct cr_segment {
     int chain_first, chain_count; /* layers of the chain */
-    int consumer;                 /* the contraction, or the loss of the last segment */
-    int n;                        /* channels of its input */
-    int most;     /* channels its pick can hold at most; n where it is never sampled */
-    double ratio; /* of channels to keep; 1: exact */
-    cr_pick pick; /* of its input channels, this step's */
+    int consumer;                 /* the contraction or mapping; the loss of the last segment */
+    int source, target;           /* tensors; target -1: the loss */
+    bool adds;                    /* y is added to the target */
+    int n;                        /* channels of its input; features where a contraction flattens */
+    int most;              /* channels its pick can hold at most; n where it is never sampled */
+    double ratio;          /* of channels to keep; 1: exact */
+    cr_pick pick;          /* of its input channels, this step's */
+    const cr_pick *active; /* channels with gradient: `pick`; behind a mapping its target's */
+    const cr_pick *live;   /* output channels that are needed backwards */
 
-    const float *x; /* [rows, n] raw input of this micro-batch: data, or y of the segment before */
-    float *kept;    /* [rows, k] end of the chain; owned by the arena */
-    float *stash[CR_CHAIN_MAX]; /* [rows, k] outputs that chain layers keep, NULL where none */
-    const float *input;         /* [rows, k] what the consumer gets: kept, or x */
-    float *y;                   /* [rows, OUT] of a contraction */
-    float *weights;             /* [k, OUT] gathered; owned */
-    float *weights_live;        /* [k, kO] gathered for the input gradient; owned */
-    const float *w, *w_live;    /* what the products use: gathered, or the parameter itself */
-    double *row_norms;          /* [rows of the kernel] squared norms, where scores need them */
-    cr_macs macs[3];            /* forward, input gradient, weight gradient */
+    const float *x; /* [rows, n] raw input of this micro-batch */
+    float *kept;    /* [rows, k] end of the chain, NULL where x serves; owned by the arena */
+    float *before[CR_CHAIN_MAX];     /* [rows, k] inputs that chain layers keep, NULL where none */
+    float *after[CR_CHAIN_MAX];      /* [rows, k] outputs, likewise; the last one's is `kept` */
+    const float *input;              /* [rows, k] what the consumer gets: kept, or x */
+    float *weights;                  /* [taps, k, OUT] gathered */
+    float *weights_live;             /* [taps, k, kO] gathered for the input gradient */
+    float *prepared, *prepared_live; /* the same as the engine wants them, where it does */
+    const float *w, *w_live;         /* what the products use */
+    double *row_norms; /* [rows of the kernel] squared norms, where scores need them */
+    cr_macs macs[3];   /* forward, input gradient, weight gradient */
 } cr_segment;
 
 /* Who decides on a pick. `choose` fills the pick of `segment`; it may call cr_net_scores. */
@@ -229,9 +296,14 @@ struct cr_net {
     uint64_t seed;
 
     cr_layer *layers; /* [layer_count], owned */
-    int layer_count, layer_capacity;
+    int layer_count;
     cr_segment *segments; /* [segment_count], owned */
     int segment_count;
+    cr_tensor *tensors; /* [tensor_count], owned; the first is the data */
+    int tensor_count;
+    int *slots;  /* [tensor_count] memory that each tensor has; owned */
+    int current; /* while building: tensor that the next chain reads */
+    int pending; /* while building: layers of that chain so far */
 
     int64_t parameter_count;   /* floats in the flat array, padding included */
     float *parameters;         /* owned by the arena */
@@ -247,19 +319,28 @@ struct cr_net {
     cr_pass pass;  /* of the micro-batch under way */
     int pass_rows; /* its samples */
     bool picked;   /* the picks of this step are chosen */
+    bool liveness; /* false: every output channel counts as live, to check the rest */
     bool measured; /* row_norms are those of the parameters as they are now */
     const cr_agreement *agreement;
 
-    float *flow[2];       /* [rows, C] gradients on their way back, alternating */
-    float *evaluation[2]; /* [rows, C] activations of an evaluation, over the training tensors */
-    float *tiles;         /* [threads, tile_floats] the chain at work while scoring */
-    double *partial;      /* [CR_TILES_MAX, C] sums of squares by tile */
-    double *norms[2];     /* [C] of inputs and of weights */
-    double *scores;       /* [C] */
+    int64_t statistics_count;  /* floats of running statistics */
+    float *statistics;         /* mean and variance of each batch norm; owned by the arena */
+    int64_t statistics_offset; /* of this step's, in the compact gradient */
+
+    float *flow;       /* [rows, k] an input gradient on its way into a dense one */
+    float *sum;        /* [rows, C] an output on its way into a residual sum */
+    float *evaluation; /* [rows, C] end of a chain while evaluating, over the training tensors */
+    float *evaluation_weights; /* a kernel prepared while evaluating, likewise */
+    void *work;                /* of the engine */
+    float *tiles;              /* [threads, tile_floats] the chain at work while scoring */
+    double *partial;           /* [CR_TILES_MAX, 2, C] sums and sums of squares by tile */
+    double *norms[2];          /* [C] of inputs and of weights */
+    double *scores;            /* [C] */
     void *draw_scratch;
     int threads; /* when it was laid out */
     int64_t tile_floats;
-    cr_arena arena; /* all arrays above but layers, segments and blocks */
+    int64_t activation_bytes; /* of what is kept for the backward pass of a micro-batch */
+    cr_arena arena;           /* all arrays above but layers, segments and blocks */
 };
 
 /* What a net is made from. */
@@ -272,6 +353,7 @@ typedef struct cr_net_plan {
     int rows;                       /* samples of a micro-batch */
     int64_t (*extra)(int segments); /* floats to keep free behind the gradient; NULL: none */
     uint64_t seed;
+    bool everything; /* no liveness: work out every output channel's gradient, to check the rest */
 } cr_net_plan;
 
 /* Build the model, lay out all memory. The caller frees. CR_BAD_CONFIG for shapes that do not fit,
@@ -280,9 +362,18 @@ typedef struct cr_net_plan {
 cr_status cr_net_create(cr_net **out, const cr_net_plan *plan);
 void cr_net_free(cr_net **net);
 
-/* For models: append a layer of `type`. `width` is its number of output channels where the type
- * leaves that free (dense), `rate` dropout's share; otherwise 0. */
-cr_status cr_net_add(cr_net *net, const char *type, const char *name, int width, double rate);
+/* For models: append a layer. Channelwise layers wait for the consumer that ends their chain;
+ * contractions and mappings write a new tensor, which becomes the current one. CR_BAD_CONFIG naming
+ * the layer when shapes do not fit. */
+cr_status cr_net_add(cr_net *net, const cr_layer_plan *plan);
+
+/* The same for a contraction or mapping whose output is added to `tensor`, which becomes current.
+ */
+cr_status cr_net_add_into(cr_net *net, const cr_layer_plan *plan, int tensor);
+
+/* The current tensor, and making another one current. */
+int cr_net_current(const cr_net *net);
+void cr_net_continue_from(cr_net *net, int tensor);
 
 /* Values from the initializer, keyed by (seed, layer). */
 void cr_net_initialize(cr_net *net);
@@ -307,6 +398,10 @@ cr_status cr_net_backward(cr_net *net, bool first, cr_net_finished finished, voi
 cr_status cr_net_evaluate(cr_net *net, cr_result *result, const float *x, const int *labels,
                           int rows);
 
+/* Exact pass over rows samples by their own statistics; adds the mean and variance of every batch
+ * norm to sums [statistics_count]. For running statistics that fit an exact evaluation. */
+void cr_net_observe(cr_net *net, double *sums, const float *x, int rows);
+
 /* For agreements: score the input channels of `segment` over the micro-batch under way and draw its
  * pick. `who` keys draws that are to differ between ranks; 0 where they agree. */
 cr_status cr_net_choose(cr_net *net, int segment, cr_pick *pick, uint32_t who);
@@ -314,8 +409,9 @@ cr_status cr_net_choose(cr_net *net, int segment, cr_pick *pick, uint32_t who);
 /* The same as a cr_agreement, for one process that decides alone. */
 extern const cr_agreement cr_net_alone;
 
-/* Is the step's compact gradient the dense one (nothing was sampled)? */
-bool cr_net_gradient_is_dense(const cr_net *net);
+/* After the step's sums over `micro_batches`: move the running statistics towards the mean of those
+ * in the summed compact gradient. */
+void cr_net_update_statistics(cr_net *net, const float *compact, int micro_batches);
 
 /* Rows [first, first + rows) of the gradient of parameter number `i` (cr_net_parameter), dense,
  * [rows, C or OUT]: in `scratch`, or where it lies when nothing was sampled. A parameter of one
@@ -339,6 +435,12 @@ const cr_parameter *cr_net_parameter(const cr_net *net, int i);
 
 /* Floats of a row of a parameter: its last dimension. */
 int64_t cr_parameter_row(const cr_parameter *parameter);
+
+/* Most output channels of the contraction of segment `s` that can be live. */
+int cr_net_live_most(const cr_net *net, int s);
+
+/* Floats of a step's compact gradients at most, statistics included. */
+int64_t cr_net_message_floats(const cr_net *net);
 
 /* Multiply-accumulates a sample of segment `s` for k kept inputs and `live` outputs: exact, paper,
  * executed of the product `p` (0 forward, 1 input gradient, 2 weight gradient). */

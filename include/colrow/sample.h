@@ -82,6 +82,7 @@ typedef struct cr_draw_request {
 
 typedef struct cr_draw {
     const char *name; /* = file name = config word */
+    bool merges;      /* duplicates become one: fewer than k may be kept, and scales count them */
     /* Does it have unbiased weights in closed form, for scores uniform or not? NULL: never. */
     bool (*can_scale)(bool uniform);
     /* Fill pick->k, index, scale, scaled (the caller seals). No allocation; same request, same

@@ -29,7 +29,9 @@ typedef struct cr_checkpoint_options {
 } cr_checkpoint_options;
 
 typedef struct cr_evaluate_options {
-    int every_epochs; /* 0: never */
+    int every_epochs;        /* 0: never */
+    int recalibrate_batches; /* micro-batches of training data that batch norm's statistics are
+                                taken from, exactly, before an evaluation; 0: the running ones */
 } cr_evaluate_options;
 
 typedef struct cr_log_options {
@@ -120,6 +122,9 @@ typedef struct cr_run {
     cr_optim_span *spans; /* of the optimizer; owned */
     float *x;             /* [micro_batch, features]; owned */
     int *labels;          /* [micro_batch]; owned */
+    double *observed;     /* [statistics] sums while recalibrating; owned */
+    float *running;       /* [statistics] the running ones meanwhile; owned */
+    bool recalibrated;    /* the net has statistics for an evaluation */
     uint32_t *order;      /* [train.count] of the epoch under way; owned */
     int64_t order_epoch;  /* which one it is; -1: none yet */
 
@@ -148,6 +153,11 @@ cr_status cr_run_load(cr_run *run, const char *path);
 /* Write config.yaml, then train to the end, reporting and saving; CR_STOPPED when a signal or the
  * time limit ended it after a checkpoint was saved. */
 cr_status cr_run_train(cr_run *run);
+
+/* Take batch norm's statistics for an exact evaluation from evaluate.recalibrate_batches
+ * micro-batches of training data (nothing when that is 0), until they are given back. */
+cr_status cr_run_recalibrate(cr_run *run);
+void cr_run_give_back_statistics(cr_run *run); /* not collective */
 
 /* Exact loss and accuracy over a part of the data. */
 cr_status cr_run_evaluate(cr_run *run, cr_result *result, const cr_data_part *part);

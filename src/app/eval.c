@@ -17,6 +17,7 @@ static cr_status evaluate(cr_run *run, const cr_arguments *arguments)
         const cr_data_part *part;
     } parts[] = {{"valid", &run->data.valid}, {"test", &run->data.test}};
     CR_TRY(cr_run_load(run, arguments->subject));
+    CR_TRY(cr_run_recalibrate(run));
     for (int i = 0; i < 2; i++) {
         cr_result result = {0};
         if (parts[i].part->count == 0)

@@ -24,9 +24,15 @@ typedef struct figures {
     int64_t optimizer_bytes;
 } figures;
 
+/* Most output channels of a contraction that are needed backwards. */
 static int kept_outputs(const cr_net *net, int s)
 {
-    return net->segments[s + 1].most;
+    return cr_net_live_most(net, s);
+}
+
+static bool contracts(const cr_net *net, int s)
+{
+    return net->layers[net->segments[s].consumer].type->contraction != NULL;
 }
 
 static void add(cr_macs *sum, cr_macs one)
@@ -42,22 +48,10 @@ static figures measure(const cr_net *net, const cr_run_options *options)
     const cr_optim_rule *rule = cr_optim_rule_find(options->optimizer.rule);
     for (int i = 0; rule->states[i] != NULL; i++)
         all.optimizer_bytes += net->parameter_count * (int64_t)sizeof(float);
-    for (int s = 0; s + 1 < net->segment_count; s++)
-        for (int p = 0; p < 3; p++)
+    for (int s = 0; s < net->segment_count; s++)
+        for (int p = 0; contracts(net, s) && p < 3; p++)
             add(&all.macs, cr_net_macs(net, s, p, net->segments[s].most, kept_outputs(net, s)));
-    for (int s = 0; s < net->segment_count; s++) {
-        const cr_segment *segment = &net->segments[s];
-        int64_t channels = 0;
-        for (int i = 0; i < segment->chain_count; i++)
-            channels +=
-                (int64_t)net->layers[segment->chain_first + i].parameter_count * segment->most;
-        const cr_layer *consumer = &net->layers[segment->consumer];
-        int64_t kernel = consumer->type->contraction == NULL
-                             ? 0
-                             : consumer->parameters[0].count / segment->n / consumer->out.c *
-                                   segment->most * kept_outputs(net, s);
-        all.message_bytes += (channels + kernel) * (int64_t)sizeof(float);
-    }
+    all.message_bytes = cr_net_message_floats(net) * (int64_t)sizeof(float);
     return all;
 }
 
@@ -78,7 +72,7 @@ static void print_layer(const cr_net *net, int l)
     int64_t parameters = 0;
     for (int i = 0; i < layer->parameter_count; i++)
         parameters += layer->parameters[i].count;
-    cr_print("%-10s %-22s %4dx%dx%-6d %10lld", layer->name, layer->type->name, layer->out.h,
+    cr_print("%-22s %-22s %4dx%dx%-6d %10lld", layer->name, layer->type->name, layer->out.h,
              layer->out.w, layer->out.c, (long long)parameters);
     if (s >= 0 && layer->type->contraction != NULL) {
         cr_print("  %5d/%-5d", net->segments[s].most, net->segments[s].n);
@@ -94,7 +88,7 @@ static void print_layer(const cr_net *net, int l)
 static void print_text(const cr_net *net, const cr_run_options *options)
 {
     figures all = measure(net, options);
-    cr_print("%-10s %-22s %-13s %10s  %-11s  %s\n", "layer", "type", "output HxWxC", "parameters",
+    cr_print("%-22s %-22s %-13s %10s  %-11s  %s\n", "layer", "type", "output HxWxC", "parameters",
              "kept", "kMAC a sample: forward, input gradient, weight gradient");
     for (int l = 0; l < net->layer_count; l++)
         print_layer(net, l);
@@ -105,6 +99,7 @@ static void print_text(const cr_net *net, const cr_run_options *options)
              100 * cr_macs_reduction_paper(&all.macs), 100 * cr_macs_reduction_executed(&all.macs));
     cr_print("memory of the net     %.1f MB (micro-batch of %d)\n", (double)all.memory_bytes / 1e6,
              net->rows);
+    cr_print("kept activations      %.1f MB of it\n", (double)net->activation_bytes / 1e6);
     cr_print("optimizer state       %.1f MB\n", (double)all.optimizer_bytes / 1e6);
     cr_print("gradient message      %.3f MB a step (%.3f MB dense)\n",
              (double)all.message_bytes / 1e6,
@@ -148,11 +143,12 @@ static cr_status print_json(const cr_net *net, const cr_run_options *options)
     for (int l = 0; l < net->layer_count; l++)
         (void)json_array_append_new(layers, layer_json(net, l)); /* a failure shows in json_dumps */
     json_t *whole = json_pack(
-        "{s:I,s:{s:f,s:f},s:o,s:I,s:I,s:I,s:I,s:o}", "parameters", (json_int_t)cr_net_size(net),
+        "{s:I,s:{s:f,s:f},s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "parameters", (json_int_t)cr_net_size(net),
         "reduction", "paper", cr_macs_reduction_paper(&all.macs), "executed",
         cr_macs_reduction_executed(&all.macs), "macs", macs_json(&all.macs), "memory_bytes",
-        (json_int_t)all.memory_bytes, "optimizer_bytes", (json_int_t)all.optimizer_bytes,
-        "message_bytes", (json_int_t)all.message_bytes, "dense_bytes",
+        (json_int_t)all.memory_bytes, "activation_bytes", (json_int_t)net->activation_bytes,
+        "optimizer_bytes", (json_int_t)all.optimizer_bytes, "message_bytes",
+        (json_int_t)all.message_bytes, "dense_bytes",
         (json_int_t)(cr_net_size(net) * (int64_t)sizeof(float)), "layers", layers);
     char *text = json_dumps(whole, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(whole);

@@ -86,7 +86,8 @@ static cr_status make_buffers(cr_dist *dist)
 {
     const cr_net *net = dist->net;
     int most = (dist->micro_batches_most + cr_comm_size(dist->comm) - 1) / cr_comm_size(dist->comm);
-    size_t bytes = (size_t)(net->parameter_count + net->gradient_extra) * sizeof(float);
+    size_t bytes = (size_t)(net->parameter_count + net->statistics_count + net->gradient_extra) *
+                   sizeof(float);
     CR_TRY(cr_alloc((void **)&dist->message, (size_t)longest_message(net) * sizeof *dist->message));
     if (!dist->mode->equal)
         CR_TRY(cr_alloc((void **)&dist->dense, bytes));
@@ -204,6 +205,18 @@ static bool is_last(const cr_dist *dist)
     return dist->done + 1 >= dist->count;
 }
 
+/* Ranks that draw by themselves must have kept equally many channels before their gradients are
+ * summed: sums of different lengths never end. Only a draw that merges can keep fewer than k. */
+static cr_status check_lengths(cr_dist *dist)
+{
+    uint64_t hash = 0;
+    if (cr_comm_size(dist->comm) == 1 || !dist->mode->alone || !dist->net->draw->merges)
+        return CR_OK;
+    for (int s = 0; s < dist->net->segment_count; s++)
+        hash = cr_hash(&dist->net->segments[s].pick.hash, sizeof hash, hash);
+    return cr_comm_same(dist->comm, hash, "picked channels");
+}
+
 static cr_status backward_plain(cr_dist *dist)
 {
     bool send = is_last(dist) && dist->mode->equal && cr_comm_size(dist->comm) > 1;
@@ -242,6 +255,8 @@ static cr_status backward_tree(cr_dist *dist, const cr_result *result)
 
 cr_status cr_dist_backward(cr_dist *dist, const cr_result *result)
 {
+    if (is_last(dist) && dist->mode->equal)
+        CR_TRY(check_lengths(dist));
     if (!dist->options.deterministic)
         CR_TRY(backward_plain(dist));
     else if (dist->count > 0)
@@ -290,15 +305,19 @@ static cr_status sum_compact(cr_dist *dist, cr_dist_news *news)
 static cr_status sum_dense(cr_dist *dist, cr_dist_news *news)
 {
     const cr_net *net = dist->net;
-    float *tail = dist->dense + net->parameter_count;
+    int64_t statistics = net->statistics_count;
+    float *behind = dist->dense + net->parameter_count;
+    float *tail = behind + statistics;
     int ranks = cr_comm_size(dist->comm);
     cr_net_spread(net, dist->dense, dist->home);
+    memcpy(behind, dist->home + net->statistics_offset, (size_t)statistics * sizeof *behind);
     cr_tail_write(tail, net, news);
     if (ranks > 1) {
-        CR_TRY(
-            send_to(dist, dist->dense, net->parameter_count + cr_tail_count(net->segment_count)));
+        CR_TRY(send_to(dist, dist->dense,
+                       net->parameter_count + statistics + cr_tail_count(net->segment_count)));
         CR_TRY(cr_comm_wait(dist->comm));
     }
+    memcpy(dist->home + net->statistics_offset, behind, (size_t)statistics * sizeof *behind);
     return cr_tail_read(news, tail, net, ranks, false);
 }
 
@@ -312,6 +331,7 @@ cr_status cr_dist_finish(cr_dist *dist, cr_dist_news *news)
         CR_TRY(sum_compact(dist, news));
     else
         CR_TRY(sum_dense(dist, news));
+    cr_net_update_statistics(dist->net, dist->home, dist->micro_batches);
     dist->dense_bytes += cr_net_size(dist->net) * (int64_t)sizeof(float);
     cr_phase_leave(previous);
     return CR_OK;

@@ -40,7 +40,7 @@ static void unpack(cr_pick *pick, const int *message, int most, bool with_scale)
 /* Draws that count duplicates have scales even where none are asked for. */
 static bool has_scale(const cr_net *net)
 {
-    return net->sampling.scale || strcmp(net->sampling.draw, "replacement") == 0;
+    return net->sampling.scale || net->draw->merges;
 }
 
 static cr_status choose_root(void *self, cr_net *net, int segment, cr_pick *pick)
@@ -78,9 +78,9 @@ static cr_status choose_local(void *self, cr_net *net, int segment, cr_pick *pic
 }
 
 static const cr_dist_mode modes[] = {
-    {"root", true, choose_root},
-    {"weights", true, choose_weights},
-    {"local", false, choose_local},
+    {"root", true, false, choose_root},
+    {"weights", true, true, choose_weights},
+    {"local", false, true, choose_local},
 };
 
 const cr_dist_mode *cr_dist_mode_find(const char *name)

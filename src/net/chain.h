@@ -4,8 +4,27 @@
 
 #include "colrow/net.h"
 
+/* ---- tensors and rows ------------------------------------------------------------------------ */
+
 /* Rows of segment `s` for the micro-batch under way: samples x positions. */
 int cr_segment_rows(const cr_net *net, int s);
+
+/* Positions of a sample in the input of segment s: 1 where a contraction flattens. */
+int cr_segment_positions(const cr_net *net, int s);
+
+/* Work out what of each tensor needs gradient, and give values and gradients their memory. */
+void cr_tensors_link(cr_net *net);
+void cr_tensors_place(cr_net *net, cr_arena *arena);
+
+/* Give the gradient dx [rows, k] of the input of segment s to its source tensor. dx is where
+ * cr_tensor_gradient_of said. */
+float *cr_tensor_gradient_of(const cr_net *net, int s);
+void cr_tensor_add_gradient(cr_net *net, int s, const float *dx);
+
+/* ---- chains ---------------------------------------------------------------------------------- */
+
+/* Statistics of the chain's layers over the micro-batch, and their factors. */
+void cr_chain_prepare(cr_net *net, int s);
 
 /* kept [rows, k] = chain applied to the picked channels of x; sets segment->input. */
 void cr_chain_write(cr_net *net, int s);
@@ -17,25 +36,55 @@ void cr_chain_norms(cr_net *net, int s, double *norms);
  */
 void cr_chain_backward(cr_net *net, int s, float *dy, bool first, int *block);
 
-/* The chain on all channels of y [rows, n] in place, nothing kept. */
-void cr_chain_evaluate(cr_net *net, int s, float *y, int rows);
+/* The chain on all channels of y [rows, n] in place, nothing kept, running statistics. */
+void cr_chain_evaluate(cr_net *net, int s, float *y);
 
 /* Rows of a tile for tensors of so many rows. */
 int cr_chain_tile_rows(int64_t rows);
 
+/* ---- kernels [taps, IN, OUT] ------------------------------------------------------------------
+ */
+
+const cr_contraction *cr_segment_contraction(const cr_net *net, int s); /* NULL: none */
+const float *cr_segment_kernel(const cr_net *net, int s);               /* in the flat array */
+
+/* A segment's products, with `k` kept inputs and `live` outputs. */
+cr_contract cr_segment_contract(const cr_net *net, int s, int k, int live);
+
+int cr_kernel_taps(const cr_layer *layer);
+
+/* kept [taps, k, OUT] = scale_i w[:, I, :] */
+void cr_kernel_gather(float *kept, const float *w, const cr_layer *layer, const cr_pick *pick);
+
+/* live [rows, kO] = kept [rows, O] */
+void cr_kernel_gather_live(float *live, const float *kept, int64_t rows, int out,
+                           const cr_pick *pick);
+
+/* to [rows, OUT]: rows [first, first + rows) of the gradient whose (I, O) is scale_i block
+ * [taps, k, kO], zero elsewhere */
+void cr_kernel_spread(float *to, const float *block, const cr_layer *layer, const cr_pick *in,
+                      const cr_pick *out, int64_t first, int64_t rows);
+
+/* norms [rows] = squared norm of each row of w [rows, OUT] */
+void cr_kernel_row_norms(double *norms, const float *w, int64_t rows, int out);
+
+/* norms [n] of the weights of each input channel of segment s. */
+void cr_segment_weight_norms(cr_net *net, int s, double *norms);
+
+/* ---- gradients and counters -------------------------------------------------------------------
+ */
+
 /* Work out blocks and gradient_count from the picks. */
 void cr_gradient_plan(cr_net *net);
 
-/* norms [n] of the weights of each input channel. */
-void cr_segment_weight_norms(cr_net *net, int s, double *norms);
+/* Running statistic number i of a layer (means, then unbiased variances) as the micro-batch of
+ * `samples` has it; 0 for an empty one. */
+double cr_layer_statistic(const cr_layer *layer, int64_t i, int samples);
+
+/* Put the micro-batch's statistics behind the gradients, or add them. */
+void cr_gradient_add_statistics(cr_net *net, bool first);
 
 /* Count one product (0 forward, 1 input gradient, 2 weight gradient) of segment s. */
 void cr_segment_count(cr_net *net, int s, int product);
-
-/* The kernel's place in the flat array, for the consumer of segment s. */
-const float *cr_segment_kernel(const cr_net *net, int s);
-
-/* The type table of segment s's consumer; NULL for the loss. */
-const cr_contraction *cr_segment_contraction(const cr_net *net, int s);
 
 #endif

@@ -4,9 +4,11 @@
 
 void cr_segment_count(cr_net *net, int s, int product)
 {
-    cr_macs one =
-        cr_net_macs(net, s, product, net->segments[s].pick.k, net->segments[s + 1].pick.k);
-    cr_macs *sum = &net->segments[s].macs[product];
+    cr_segment *segment = &net->segments[s];
+    if (cr_segment_contraction(net, s) == NULL)
+        return;
+    cr_macs one = cr_net_macs(net, s, product, segment->pick.k, segment->live->k);
+    cr_macs *sum = &segment->macs[product];
     sum->exact += one.exact * net->pass_rows;
     sum->paper += one.paper * net->pass_rows;
     sum->executed += one.executed * net->pass_rows;
@@ -14,20 +16,21 @@ void cr_segment_count(cr_net *net, int s, int product)
 
 cr_macs cr_net_macs(const cr_net *net, int s, int product, int k, int live)
 {
-    const cr_layer *layer = &net->layers[net->segments[s].consumer];
-    const cr_contraction *type = layer->type->contraction;
-    if (s == 0 && product == 1)
+    const cr_segment *segment = &net->segments[s];
+    const cr_layer *layer = &net->layers[segment->consumer];
+    if (segment->source == 0 && product == 1)
         return (cr_macs){0}; /* the data needs no gradient */
-    int out = layer->out.c;
-    return (cr_macs){.exact = type->macs(layer, net->segments[s].n, out),
-                     .paper = type->macs(layer, k, out),
-                     .executed = type->macs(layer, k, product == 0 ? out : live)};
+    int64_t channel = (int64_t)cr_kernel_taps(layer) * layer->out.h * layer->out.w;
+    int64_t out = layer->out.c;
+    return (cr_macs){.exact = channel * segment->n * out,
+                     .paper = channel * k * out,
+                     .executed = channel * k * (product == 0 ? out : live)};
 }
 
 cr_macs cr_net_counted(const cr_net *net)
 {
     cr_macs sum = {0};
-    for (int s = 0; s + 1 < net->segment_count; s++) {
+    for (int s = 0; s < net->segment_count; s++) {
         for (int p = 0; p < 3; p++) {
             sum.exact += net->segments[s].macs[p].exact;
             sum.paper += net->segments[s].macs[p].paper;

@@ -1,17 +1,10 @@
-/* forward: segment by segment: pick, chain, contract; at the end the loss and its gradient. */
+/* forward: segment by segment: statistics, pick, chain, consumer; at the end the loss and its
+ * gradient. */
 #include "chain.h"
 
 #include <string.h>
 
-const float *cr_segment_kernel(const cr_net *net, int s)
-{
-    return net->pass.parameters + net->layers[net->segments[s].consumer].parameters[0].offset;
-}
-
-const cr_contraction *cr_segment_contraction(const cr_net *net, int s)
-{
-    return net->layers[net->segments[s].consumer].type->contraction;
-}
+/* ---- picks ----------------------------------------------------------------------------------- */
 
 cr_status cr_net_choose(cr_net *net, int s, cr_pick *pick, uint32_t who)
 {
@@ -44,51 +37,85 @@ static cr_status choose_alone(void *self, cr_net *net, int segment, cr_pick *pic
 
 const cr_agreement cr_net_alone = {.choose = choose_alone};
 
-/* The pick of a segment and the weights it keeps; once a step. */
+/* The pick of a segment and the weights it keeps, as the engine wants them; once a step. */
 static cr_status pick_channels(cr_net *net, int s)
 {
     cr_segment *segment = &net->segments[s];
     const cr_contraction *type = cr_segment_contraction(net, s);
     if (net->picked || type == NULL)
         return CR_OK;
-    segment->w = cr_segment_kernel(net, s);
-    if (segment->most == segment->n)
-        return CR_OK; /* the pick was made all channels by cr_net_begin */
     cr_phase previous = cr_phase_enter(CR_PHASE_SAMPLE);
-    CR_TRY(net->agreement->choose(net->agreement->self, net, s, &segment->pick));
-    type->gather(&net->layers[segment->consumer], segment->weights, segment->w, &segment->pick);
-    segment->w = segment->weights;
+    segment->w = cr_segment_kernel(net, s);
+    if (segment->most < segment->n) {
+        CR_TRY(net->agreement->choose(net->agreement->self, net, s, &segment->pick));
+        cr_kernel_gather(segment->weights, segment->w, &net->layers[segment->consumer],
+                         &segment->pick);
+        segment->w = segment->weights;
+    }
+    segment->w_live = segment->w; /* all outputs, until the others are known */
+    if (segment->prepared != NULL) {
+        cr_contract c = cr_segment_contract(net, s, segment->pick.k, 0);
+        type->prepare(&c, segment->prepared, segment->w, false);
+        segment->w = segment->prepared;
+    }
     cr_phase_leave(previous);
     return CR_OK;
 }
 
-/* When all picks are known: the weights of live outputs, and where gradients will lie. */
+/* The weights of live outputs, when all picks are known. */
+static void gather_live(cr_net *net, int s)
+{
+    cr_segment *segment = &net->segments[s];
+    const cr_contraction *type = cr_segment_contraction(net, s);
+    if (type == NULL || segment->source == 0)
+        return; /* the data needs no gradient */
+    const cr_layer *layer = &net->layers[segment->consumer];
+    int k = segment->pick.k;
+    if (segment->live->k < layer->out.c) {
+        cr_kernel_gather_live(segment->weights_live, segment->w_live,
+                              (int64_t)cr_kernel_taps(layer) * k, layer->out.c, segment->live);
+        segment->w_live = segment->weights_live;
+    }
+    if (segment->prepared_live != NULL) {
+        cr_contract c = cr_segment_contract(net, s, k, segment->live->k);
+        type->prepare(&c, segment->prepared_live, segment->w_live, true);
+        segment->w_live = segment->prepared_live;
+    }
+}
+
 static void finish_picks(cr_net *net)
 {
     if (net->picked)
         return;
     cr_phase previous = cr_phase_enter(CR_PHASE_SAMPLE);
-    for (int s = 0; s + 1 < net->segment_count; s++) {
-        cr_segment *segment = &net->segments[s];
-        const cr_pick *live = &net->segments[s + 1].pick;
-        segment->w_live = segment->w;
-        if (s == 0 || cr_pick_is_all(live))
-            continue; /* the data needs no gradient */
-        cr_segment_contraction(net, s)->gather_live(&net->layers[segment->consumer],
-                                                    segment->weights_live, segment->w,
-                                                    segment->pick.k, live);
-        segment->w_live = segment->weights_live;
-    }
+    for (int s = 0; s < net->segment_count; s++)
+        gather_live(net, s);
     cr_gradient_plan(net);
     net->picked = true;
     net->measured = false; /* until the next update has measured them */
     cr_phase_leave(previous);
 }
 
+/* ---- a training pass ------------------------------------------------------------------------- */
+
+cr_contract cr_segment_contract(const cr_net *net, int s, int k, int live)
+{
+    return (cr_contract){.layer = &net->layers[net->segments[s].consumer],
+                         .engine = net->engine,
+                         .samples = net->pass_rows,
+                         .k = k,
+                         .live = live,
+                         .work = net->work};
+}
+
 void cr_net_begin(cr_net *net, uint32_t step, const cr_agreement *agreement)
 {
-    net->pass =
-        (cr_pass){.parameters = net->parameters, .seed = net->seed, .step = step, .training = true};
+    net->pass = (cr_pass){.parameters = net->parameters,
+                          .statistics = net->statistics,
+                          .seed = net->seed,
+                          .step = step,
+                          .training = true,
+                          .observes = true};
     net->agreement = agreement;
     net->picked = false;
     for (int s = 0; s < net->segment_count; s++)
@@ -96,64 +123,131 @@ void cr_net_begin(cr_net *net, uint32_t step, const cr_agreement *agreement)
             cr_pick_all(&net->segments[s].pick);
 }
 
-static cr_status run_segment(cr_net *net, int s)
+/* The consumer's output [rows, OUT] from its input, all channels or kept ones. */
+static void consume(cr_net *net, int s, float *y, const float *x, const float *w, int k)
+{
+    const cr_layer *layer = &net->layers[net->segments[s].consumer];
+    if (layer->type->mapping != NULL) {
+        layer->type->mapping->forward(layer, y, x, net->pass_rows);
+        return;
+    }
+    cr_contract c = cr_segment_contract(net, s, k, layer->out.c);
+    layer->type->contraction->forward(&c, y, x, w);
+}
+
+static void add_into(float *restrict to, const float *restrict from, int64_t count)
+{
+#pragma omp parallel for simd schedule(static) if (count >= 1 << 16)
+    for (int64_t i = 0; i < count; i++)
+        to[i] += from[i];
+}
+
+/* The consumer's output into the target tensor, or added to it. */
+static void write_target(cr_net *net, int s, const float *x, const float *w, int k)
+{
+    const cr_segment *segment = &net->segments[s];
+    cr_tensor *target = &net->tensors[segment->target];
+    int64_t count = (int64_t)net->pass_rows * target->shape.h * target->shape.w * target->shape.c;
+    if (!segment->adds) {
+        consume(net, s, target->values, x, w, k);
+        return;
+    }
+    consume(net, s, net->sum, x, w, k);
+    add_into(target->values, net->sum, count);
+}
+
+static cr_status run_segment(cr_net *net, int s, const float *data)
 {
     cr_segment *segment = &net->segments[s];
+    segment->x = segment->source == 0 ? data : net->tensors[segment->source].values;
+    net->tensors[segment->source].has_gradient = false;
+    cr_chain_prepare(net, s);
     CR_TRY(pick_channels(net, s));
     cr_chain_write(net, s);
-    const cr_contraction *type = cr_segment_contraction(net, s);
-    if (type == NULL)
-        return CR_OK;
-    type->forward(&net->layers[segment->consumer], net->engine, segment->y, segment->input,
-                  segment->w, cr_segment_rows(net, s), segment->pick.k);
-    net->segments[s + 1].x = segment->y;
+    if (segment->target >= 0)
+        write_target(net, s, segment->input, segment->w, segment->pick.k);
     return CR_OK;
 }
 
 cr_status cr_net_forward(cr_net *net, cr_result *result, const float *x, const int *labels,
                          int rows, uint32_t first_sample, double scale)
 {
-    const cr_segment *last = &net->segments[net->segment_count - 1];
-    const cr_layer *loss = &net->layers[last->consumer];
+    int last = net->segment_count - 1;
+    const cr_layer *loss = &net->layers[net->segments[last].consumer];
     CR_ASSERT(rows <= net->rows);
     net->pass.first_sample = first_sample;
     net->pass_rows = rows;
-    net->segments[0].x = x;
     cr_phase previous = cr_phase_enter(CR_PHASE_FORWARD);
     for (int s = 0; s < net->segment_count; s++)
-        CR_TRY(run_segment(net, s));
+        CR_TRY(run_segment(net, s, x));
     finish_picks(net);
-    for (int s = 0; s + 1 < net->segment_count; s++)
+    for (int s = 0; s < net->segment_count; s++)
         cr_segment_count(net, s, 0);
     (void)cr_phase_enter(CR_PHASE_LOSS);
-    loss->type->loss->run(loss, result, net->flow[0], last->input, labels, rows, scale);
+    loss->type->loss->run(loss, result, cr_tensor_gradient_of(net, last), net->segments[last].input,
+                          labels, rows, scale);
     cr_phase_leave(previous);
     return CR_OK;
+}
+
+/* ---- an evaluation --------------------------------------------------------------------------- */
+
+/* A kernel as the engine wants it, for one product. */
+static const float *prepare_whole(cr_net *net, int s)
+{
+    const cr_contraction *type = cr_segment_contraction(net, s);
+    const float *w = type != NULL ? cr_segment_kernel(net, s) : NULL;
+    if (type == NULL || type->prepared == NULL)
+        return w;
+    cr_contract c = cr_segment_contract(net, s, net->segments[s].n, 0);
+    if (type->prepared(&c, false) == 0)
+        return w;
+    type->prepare(&c, net->evaluation_weights, w, false);
+    return net->evaluation_weights;
+}
+
+/* All segments on all channels; *result may be NULL: no loss. */
+static void run_exact(cr_net *net, cr_result *result, const float *x, const int *labels)
+{
+    for (int s = 0; s < net->segment_count; s++) {
+        cr_segment *segment = &net->segments[s];
+        const cr_layer *consumer = &net->layers[segment->consumer];
+        segment->x = segment->source == 0 ? x : net->tensors[segment->source].values;
+        const float *input = segment->x;
+        if (segment->chain_count > 0) {
+            cr_chain_evaluate(net, s, net->evaluation);
+            input = net->evaluation;
+        }
+        if (segment->target >= 0)
+            write_target(net, s, input, prepare_whole(net, s), segment->n);
+        else if (result != NULL)
+            consumer->type->loss->run(consumer, result, NULL, input, labels, net->pass_rows, 1);
+    }
 }
 
 cr_status cr_net_evaluate(cr_net *net, cr_result *result, const float *x, const int *labels,
                           int rows)
 {
     CR_ASSERT(rows <= net->rows);
-    net->pass = (cr_pass){.parameters = net->parameters, .seed = net->seed};
+    net->pass =
+        (cr_pass){.parameters = net->parameters, .statistics = net->statistics, .seed = net->seed};
     net->pass_rows = rows;
-    float *now = net->evaluation[0];
-    float *next = net->evaluation[1];
-    const cr_segment *first = &net->segments[0];
-    memcpy(now, x, (size_t)cr_segment_rows(net, 0) * (size_t)first->n * sizeof(float));
-    for (int s = 0; s < net->segment_count; s++) {
-        const cr_layer *consumer = &net->layers[net->segments[s].consumer];
-        cr_chain_evaluate(net, s, now, cr_segment_rows(net, s));
-        if (consumer->type->loss != NULL) {
-            consumer->type->loss->run(consumer, result, NULL, now, labels, rows, 1);
-            break;
-        }
-        consumer->type->contraction->forward(consumer, net->engine, next, now,
-                                             cr_segment_kernel(net, s), cr_segment_rows(net, s),
-                                             net->segments[s].n);
-        float *other = now;
-        now = next;
-        next = other;
-    }
+    run_exact(net, result, x, labels);
     return CR_OK;
+}
+
+void cr_net_observe(cr_net *net, double *sums, const float *x, int rows)
+{
+    CR_ASSERT(rows <= net->rows);
+    net->pass = (cr_pass){.parameters = net->parameters,
+                          .statistics = net->statistics,
+                          .seed = net->seed,
+                          .observes = true};
+    net->pass_rows = rows;
+    run_exact(net, NULL, x, NULL);
+    for (int l = 0; l < net->layer_count; l++) {
+        const cr_layer *layer = &net->layers[l];
+        for (int64_t i = 0; i < layer->statistics; i++)
+            sums[layer->statistics_offset + i] += cr_layer_statistic(layer, i, rows);
+    }
 }

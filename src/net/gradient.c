@@ -12,12 +12,7 @@ enum { PADDING = CR_ALIGNMENT / (int)sizeof(float) };
 static void add_block(cr_net *net, const cr_layer *layer, const cr_parameter *parameter,
                       const cr_pick *in, const cr_pick *out)
 {
-    int64_t positions = parameter->count; /* kernel positions, after taking out the channels */
-    if (in != NULL)
-        positions /= (int64_t)in->n * layer->out.c;
-    else
-        positions /= layer->out.c;
-    int64_t count = positions * (in != NULL ? in->k : 1) * out->k;
+    int64_t count = in != NULL ? (int64_t)cr_kernel_taps(layer) * in->k * out->k : out->k;
     for (int i = 0; i < net->list_count; i++)
         if (net->list[i] == parameter)
             net->block_of[i] = net->block_count;
@@ -31,12 +26,11 @@ static void plan_segment(cr_net *net, int s)
     const cr_segment *segment = &net->segments[s];
     const cr_layer *consumer = &net->layers[segment->consumer];
     if (consumer->type->contraction != NULL)
-        add_block(net, consumer, &consumer->parameters[0], &segment->pick,
-                  &net->segments[s + 1].pick);
+        add_block(net, consumer, &consumer->parameters[0], &segment->pick, segment->live);
     for (int i = segment->chain_count - 1; i >= 0; i--) {
         const cr_layer *layer = &net->layers[segment->chain_first + i];
-        if (layer->parameter_count > 0)
-            add_block(net, layer, &layer->parameters[0], NULL, &segment->pick);
+        for (int p = 0; p < layer->parameter_count; p++)
+            add_block(net, layer, &layer->parameters[p], NULL, segment->active);
     }
 }
 
@@ -46,15 +40,50 @@ void cr_gradient_plan(cr_net *net)
     net->gradient_count = 0;
     for (int s = net->segment_count - 1; s >= 0; s--)
         plan_segment(net, s);
+    net->statistics_offset = net->gradient_count;
+    net->gradient_count += net->statistics_count;
 }
 
-bool cr_net_gradient_is_dense(const cr_net *net)
+/* ---- running statistics ride behind the gradients ---------------------------------------------
+ */
+
+double cr_layer_statistic(const cr_layer *layer, int64_t i, int samples)
 {
-    for (int s = 0; s < net->segment_count; s++)
-        if (!cr_pick_is_all(&net->segments[s].pick))
-            return false;
-    return true;
+    int64_t rows = (int64_t)samples * layer->in.h * layer->in.w;
+    double unbias = rows > 1 ? (double)rows / (double)(rows - 1) : 1;
+    if (rows == 0)
+        return 0; /* an empty micro-batch has no part in the mean */
+    return i < layer->in.c ? layer->moments[i] : unbias * layer->moments[layer->in.c + i];
 }
+
+void cr_gradient_add_statistics(cr_net *net, bool first)
+{
+    for (int l = 0; l < net->layer_count; l++) {
+        const cr_layer *layer = &net->layers[l];
+        float *to = net->gradient + net->statistics_offset + layer->statistics_offset;
+        for (int64_t i = 0; i < layer->statistics; i++) {
+            double value = cr_layer_statistic(layer, i, net->pass_rows);
+            to[i] = (float)(first ? value : to[i] + value);
+        }
+    }
+}
+
+void cr_net_update_statistics(cr_net *net, const float *compact, int micro_batches)
+{
+    const float *sums = compact + net->statistics_offset;
+    for (int l = 0; l < net->layer_count; l++) {
+        const cr_layer *layer = &net->layers[l];
+        double keep = layer->plan.momentum;
+        for (int64_t i = 0; i < layer->statistics; i++) {
+            float *running = &net->statistics[layer->statistics_offset + i];
+            double seen = (double)sums[layer->statistics_offset + i] / micro_batches;
+            *running = (float)(keep * *running + (1 - keep) * seen);
+        }
+    }
+}
+
+/* ---- the dense gradient -----------------------------------------------------------------------
+ */
 
 /* to [C] at O = block [kO], zero elsewhere */
 static void spread_channels(float *to, const float *block, const cr_pick *out)
@@ -69,14 +98,13 @@ const float *cr_net_gradient_rows(const cr_net *net, float *scratch, const float
 {
     const cr_block *block = &net->blocks[net->block_of[i]];
     const float *from = compact + block->offset;
-    bool whole = cr_pick_is_all(block->out) && (block->in == NULL || cr_pick_is_all(block->in));
+    bool whole = block->out->k == block->out->n && (block->in == NULL || cr_pick_is_all(block->in));
     if (whole)
         return from + first * cr_parameter_row(block->parameter);
     if (block->in == NULL)
         spread_channels(scratch, from, block->out);
     else
-        block->layer->type->contraction->spread(block->layer, scratch, from, block->in, block->out,
-                                                first, rows);
+        cr_kernel_spread(scratch, from, block->layer, block->in, block->out, first, rows);
     return scratch;
 }
 

@@ -98,15 +98,22 @@ void cr_net_initialize(cr_net *net)
     const initializer *rule = find(net->options.initializer);
     net->measured = false;
     for (int l = 0; l < net->layer_count; l++) {
+        float *running = net->statistics + net->layers[l].statistics_offset; /* mean, variance */
+        for (int64_t i = 0; i < net->layers[l].statistics; i++)
+            running[i] = i < net->layers[l].statistics / 2 ? 0 : 1;
+    }
+    for (int l = 0; l < net->layer_count; l++) {
         const cr_layer *layer = &net->layers[l];
         for (int i = 0; i < layer->parameter_count; i++) {
             const cr_parameter *p = &layer->parameters[i];
             float *w = net->parameters + p->offset;
+            bool is_bias = strcmp(p->name, "bias") == 0;
             cr_random_key key = {net->seed, CR_STREAM_INITIALIZE, (uint32_t)l, (uint32_t)i, 0};
             if (p->fan_in > 0)
                 fill(w, p, rule, net->options.initializer_scale, key);
             else
-                fill_constant(w, p->count, (float)net->options.initializer_bias);
+                fill_constant(w, p->count,
+                              (float)(is_bias ? net->options.initializer_bias : p->initial));
         }
     }
 }

@@ -5,6 +5,16 @@
  */
 #include "chain.h"
 
+const float *cr_segment_kernel(const cr_net *net, int s)
+{
+    return net->parameters + net->layers[net->segments[s].consumer].parameters[0].offset;
+}
+
+const cr_contraction *cr_segment_contraction(const cr_net *net, int s)
+{
+    return net->layers[net->segments[s].consumer].type->contraction;
+}
+
 static double *norms_of(const cr_net *net, int i)
 {
     const cr_parameter *p = net->list[i];
@@ -20,9 +30,8 @@ void cr_net_measure_rows(cr_net *net, int i, int64_t first, int64_t rows)
     double *norms = norms_of(net, i);
     if (norms == NULL)
         return;
-    const cr_layer *layer = &net->layers[net->segments[p->segment].consumer];
-    const float *w = net->parameters + p->offset + first * cr_parameter_row(p);
-    layer->type->contraction->row_norms(layer, norms + first, w, rows);
+    int64_t row = cr_parameter_row(p);
+    cr_kernel_row_norms(norms + first, net->parameters + p->offset + first * row, rows, (int)row);
 }
 
 void cr_net_measured(cr_net *net)
@@ -36,7 +45,6 @@ void cr_segment_weight_norms(cr_net *net, int s, double *norms)
     const cr_layer *layer = &net->layers[segment->consumer];
     int64_t rows = layer->parameters[0].count / cr_parameter_row(&layer->parameters[0]);
     if (!net->measured)
-        layer->type->contraction->row_norms(layer, segment->row_norms, cr_segment_kernel(net, s),
-                                            rows);
+        cr_kernel_row_norms(segment->row_norms, cr_segment_kernel(net, s), rows, layer->out.c);
     layer->type->contraction->channel_norms(layer, norms, segment->row_norms);
 }

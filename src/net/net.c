@@ -7,83 +7,126 @@
 
 #include "chain.h"
 
-enum { LAYERS_AT_FIRST = 32, PADDING = CR_ALIGNMENT / (int)sizeof(float) };
+enum { FIRST_RESERVE = 16, PADDING = CR_ALIGNMENT / (int)sizeof(float) };
 
 /* ---- layers ---------------------------------------------------------------------------------- */
 
-static cr_status reserve_layer(cr_net *net)
+static cr_status reserve(void **array, int count, size_t bytes)
 {
-    if (net->layer_count < net->layer_capacity)
+    bool is_full = count >= FIRST_RESERVE && (count & (count - 1)) == 0; /* powers of two */
+    if (count > 0 && !is_full)
         return CR_OK;
-    int capacity = net->layer_capacity == 0 ? LAYERS_AT_FIRST : 2 * net->layer_capacity;
-    cr_layer *layers = NULL;
-    CR_TRY(cr_alloc((void **)&layers, (size_t)capacity * sizeof *layers));
-    if (net->layer_count > 0)
-        memcpy(layers, net->layers, (size_t)net->layer_count * sizeof *layers);
-    CR_FREE(net->layers);
-    net->layers = layers;
-    net->layer_capacity = capacity;
+    void *larger = NULL;
+    CR_TRY(cr_alloc(&larger, (size_t)(count > 0 ? 2 * count : FIRST_RESERVE) * bytes));
+    if (count > 0)
+        memcpy(larger, *array, (size_t)count * bytes);
+    cr_free(array);
+    *array = larger;
     return CR_OK;
 }
 
-cr_status cr_net_add(cr_net *net, const char *type, const char *name, int width, double rate)
+static cr_status add_layer(cr_net *net, const cr_layer_plan *plan)
 {
-    CR_TRY(reserve_layer(net));
+    CR_TRY(reserve((void **)&net->layers, net->layer_count, sizeof *net->layers));
     cr_layer *layer = &net->layers[net->layer_count];
-    *layer = (cr_layer){.type = cr_layer_type_find(type),
+    *layer = (cr_layer){.type = cr_layer_type_find(plan->type),
                         .index = net->layer_count,
-                        .in = net->input,
-                        .out = {1, 1, width},
-                        .rate = rate};
-    CR_CHECK(layer->type != NULL, CR_BAD_CONFIG, "layer %s: no layer is called %s", name, type);
-    CR_CHECK(strlen(name) < sizeof layer->name, CR_BAD_CONFIG,
-             "layer %s: expected a name shorter than %d bytes", name, CR_WORD_MAX);
-    (void)snprintf(layer->name, sizeof layer->name, "%s", name);
-    if (net->layer_count > 0)
-        layer->in = net->layers[net->layer_count - 1].out;
+                        .plan = *plan,
+                        .in = net->pending > 0 ? layer[-1].out : net->tensors[net->current].shape};
+    layer->plan.name = NULL; /* the caller's; ours is layer->name */
+    layer->plan.stride = plan->stride > 0 ? plan->stride : 1;
+    CR_CHECK(layer->type != NULL, CR_BAD_CONFIG, "layer %s: no layer is called %s", plan->name,
+             plan->type);
+    CR_CHECK(strlen(plan->name) < sizeof layer->name, CR_BAD_CONFIG,
+             "layer %s: expected a name shorter than %d bytes", plan->name, CR_WORD_MAX);
+    (void)snprintf(layer->name, sizeof layer->name, "%s", plan->name);
     CR_TRY(layer->type->shape(layer));
     for (int i = 0; i < layer->parameter_count; i++)
         memcpy(layer->parameters[i].layer, layer->name, sizeof(cr_word));
+    layer->statistics_offset = net->statistics_count;
+    net->statistics_count += layer->statistics;
     net->layer_count++;
+    return CR_OK;
+}
+
+static cr_status add_tensor(cr_net *net, cr_shape shape)
+{
+    CR_TRY(reserve((void **)&net->tensors, net->tensor_count, sizeof *net->tensors));
+    net->tensors[net->tensor_count++] = (cr_tensor){.shape = shape};
     return CR_OK;
 }
 
 /* ---- segments -------------------------------------------------------------------------------- */
 
-static int count_segments(const cr_net *net)
+/* The last layer ends the chain that is pending. */
+static cr_status close_segment(cr_net *net, int target, bool adds)
 {
-    int count = 0;
-    for (int l = 0; l < net->layer_count; l++)
-        count += net->layers[l].type->channelwise == NULL;
-    return count;
+    int consumer = net->layer_count - 1;
+    const cr_layer *layer = &net->layers[consumer];
+    const cr_shape *read = &net->tensors[net->current].shape;
+    bool flattens = layer->in.c != read->c;
+    CR_CHECK(net->pending <= CR_CHAIN_MAX, CR_BAD_CONFIG,
+             "layer %s: expected at most %d layers between contractions, found %d", layer->name,
+             CR_CHAIN_MAX, net->pending);
+    CR_CHECK(!flattens || net->pending == 0, CR_BAD_CONFIG,
+             "layer %s: expected one position a sample, found %d x %d; put a pooling or zero_pad "
+             "layer (the identity) before it",
+             layer->name, read->h, read->w);
+    for (int i = consumer - net->pending; net->current == 0 && i < consumer; i++)
+        CR_CHECK(net->layers[i].parameter_count == 0, CR_BAD_CONFIG,
+                 "layer %s: expected a contraction between the data and the first layer with "
+                 "parameters",
+                 net->layers[i].name);
+    CR_TRY(reserve((void **)&net->segments, net->segment_count, sizeof *net->segments));
+    net->segments[net->segment_count++] = (cr_segment){.chain_first = consumer - net->pending,
+                                                       .chain_count = net->pending,
+                                                       .consumer = consumer,
+                                                       .source = net->current,
+                                                       .target = target,
+                                                       .adds = adds,
+                                                       .n = layer->in.c,
+                                                       .most = layer->in.c,
+                                                       .ratio = 1};
+    net->pending = 0;
+    net->current = target;
+    return CR_OK;
 }
 
-static cr_status make_segments(cr_net *net)
+cr_status cr_net_add(cr_net *net, const cr_layer_plan *plan)
 {
-    int count = count_segments(net);
-    const cr_layer *last = &net->layers[net->layer_count - 1];
-    CR_CHECK(last->type->loss != NULL, CR_INTERNAL, "the model does not end with a loss");
-    CR_TRY(cr_alloc((void **)&net->segments, (size_t)count * sizeof *net->segments));
-    CR_TRY(cr_alloc((void **)&net->blocks, (size_t)net->layer_count * sizeof *net->blocks));
-    int chain = 0;
-    for (int l = 0; l < net->layer_count; l++) {
-        const cr_layer *layer = &net->layers[l];
-        if (layer->type->channelwise != NULL) {
-            chain++;
-            continue;
-        }
-        CR_CHECK(chain <= CR_CHAIN_MAX, CR_BAD_CONFIG,
-                 "layer %s: expected at most %d layers between contractions, found %d", layer->name,
-                 CR_CHAIN_MAX, chain);
-        net->segments[net->segment_count++] = (cr_segment){.chain_first = l - chain,
-                                                           .chain_count = chain,
-                                                           .consumer = l,
-                                                           .n = layer->in.c,
-                                                           .most = layer->in.c,
-                                                           .ratio = 1};
-        chain = 0;
+    CR_TRY(add_layer(net, plan));
+    const cr_layer *layer = &net->layers[net->layer_count - 1];
+    if (layer->type->channelwise != NULL) {
+        net->pending++;
+        return CR_OK;
     }
-    return CR_OK;
+    if (layer->type->loss != NULL)
+        return close_segment(net, -1, false);
+    CR_TRY(add_tensor(net, layer->out));
+    return close_segment(net, net->tensor_count - 1, false);
+}
+
+cr_status cr_net_add_into(cr_net *net, const cr_layer_plan *plan, int tensor)
+{
+    CR_TRY(add_layer(net, plan));
+    const cr_shape *out = &net->layers[net->layer_count - 1].out;
+    const cr_shape *sum = &net->tensors[tensor].shape;
+    CR_CHECK(out->h == sum->h && out->w == sum->w && out->c == sum->c, CR_BAD_CONFIG,
+             "layer %s: expected %d x %d x %d as the shortcut of the residual has, found "
+             "%d x %d x %d",
+             plan->name, sum->h, sum->w, sum->c, out->h, out->w, out->c);
+    return close_segment(net, tensor, true);
+}
+
+int cr_net_current(const cr_net *net)
+{
+    return net->current;
+}
+
+void cr_net_continue_from(cr_net *net, int tensor)
+{
+    CR_ASSERT(net->pending == 0);
+    net->current = tensor;
 }
 
 static void place_parameters(cr_net *net, cr_layer *layer, int segment)
@@ -123,8 +166,10 @@ static cr_status list_parameters(cr_net *net)
 static cr_status check_pattern(const cr_net *net, const char *key, const char *pattern)
 {
     char known[1024] = "";
-    for (int s = 0; s + 1 < net->segment_count; s++) {
+    for (int s = 0; s < net->segment_count; s++) {
         const char *name = net->layers[net->segments[s].consumer].name;
+        if (cr_segment_contraction(net, s) == NULL)
+            continue;
         if (fnmatch(pattern, name, 0) == 0)
             return CR_OK;
         size_t used = strlen(known);
@@ -142,8 +187,12 @@ static cr_status set_sampling(cr_net *net)
         CR_TRY(check_pattern(net, "exact", sampling->exact.value[i]));
     for (int i = 0; i < sampling->layers.count; i++)
         CR_TRY(check_pattern(net, "layers", sampling->layers.name[i]));
-    for (int s = 0; s + 1 < net->segment_count; s++) {
+    for (int s = 0; s < net->segment_count; s++) {
         cr_segment *segment = &net->segments[s];
+        bool first_convolution =
+            segment->source == 0 && net->layers[segment->consumer].parameters[0].rank == 4;
+        if (cr_segment_contraction(net, s) == NULL || first_convolution)
+            continue;
         segment->ratio = cr_sample_ratio(sampling, net->layers[segment->consumer].name);
         segment->most = cr_sample_count(segment->ratio, sampling->minimum, segment->n);
     }
@@ -152,63 +201,100 @@ static cr_status set_sampling(cr_net *net)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static int64_t positions(const cr_net *net, int s)
-{
-    const cr_shape *in = &net->layers[net->segments[s].consumer].in;
-    return (int64_t)in->h * in->w;
-}
-
 /* Can segment s be sampled? */
 static bool is_sampled(const cr_net *net, int s)
 {
     return net->segments[s].most < net->segments[s].n;
 }
 
-static bool keeps_output(const cr_net *net, int layer)
+int cr_net_live_most(const cr_net *net, int s)
 {
-    return net->layers[layer].type->channelwise->keeps_output;
+    const cr_tensor *target = &net->tensors[net->segments[s].target];
+    if (target->dense)
+        return target->shape.c;
+    const cr_segment *reader = &net->segments[target->reader];
+    return net->layers[reader->consumer].type->mapping != NULL
+               ? cr_net_live_most(net, target->reader)
+               : reader->most;
+}
+
+static void lay_out_prepared(cr_net *net, int s, cr_arena *arena)
+{
+    cr_segment *segment = &net->segments[s];
+    const cr_contraction *type = cr_segment_contraction(net, s);
+    if (type->prepared == NULL)
+        return;
+    cr_contract c = cr_segment_contract(net, s, segment->most, cr_net_live_most(net, s));
+    c.samples = net->rows;
+    int64_t forward = type->prepared(&c, false);
+    int64_t backward = segment->source != 0 ? type->prepared(&c, true) : 0;
+    if (forward > 0)
+        segment->prepared = cr_arena_take(arena, forward, sizeof(float));
+    if (backward > 0)
+        segment->prepared_live = cr_arena_take(arena, backward, sizeof(float));
 }
 
 static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
 {
     cr_segment *segment = &net->segments[s];
+    const cr_layer *layer = &net->layers[segment->consumer];
     cr_pick_place(&segment->pick, segment->n, arena);
     if (cr_segment_contraction(net, s) == NULL)
         return;
-    int out = net->layers[segment->consumer].out.c;
-    int64_t rows = net->layers[segment->consumer].parameters[0].count / out;
-    int64_t row = rows / segment->n; /* rows of a channel */
+    int64_t taps = cr_kernel_taps(layer);
+    int live = cr_net_live_most(net, s);
     if (is_sampled(net, s) && net->score->needs_weights)
-        segment->row_norms = cr_arena_take(arena, rows, sizeof(double));
+        segment->row_norms = cr_arena_take(arena, taps * segment->n, sizeof(double));
     if (is_sampled(net, s))
-        segment->weights = cr_arena_take(arena, row * segment->most * out, sizeof(float));
-    if (is_sampled(net, s + 1))
-        segment->weights_live =
-            cr_arena_take(arena, row * segment->most * net->segments[s + 1].most, sizeof(float));
+        segment->weights = cr_arena_take(arena, taps * segment->most * layer->out.c, sizeof(float));
+    if (live < layer->out.c && segment->source != 0)
+        segment->weights_live = cr_arena_take(arena, taps * segment->most * live, sizeof(float));
+    lay_out_prepared(net, s, arena);
 }
 
-static void lay_out_tensors(cr_net *net, int s, cr_arena *arena)
+/* Does the consumer of segment s read the source itself, with nothing kept of it? */
+static bool reads_source(const cr_net *net, int s)
+{
+    const cr_segment *segment = &net->segments[s];
+    const cr_mapping *mapping = net->layers[segment->consumer].type->mapping;
+    if (segment->chain_count > 0 || is_sampled(net, s))
+        return false;
+    return segment->source == 0 || (mapping != NULL && !mapping->keeps_input);
+}
+
+static void lay_out_kept(cr_net *net, int s, cr_arena *arena)
 {
     cr_segment *segment = &net->segments[s];
-    const cr_layer *consumer = &net->layers[segment->consumer];
-    int64_t rows = net->rows * positions(net, s);
-    if (segment->chain_count > 0 || is_sampled(net, s))
-        segment->kept = cr_arena_take(arena, rows * segment->most, sizeof(float));
-    for (int i = 0; i + 1 < segment->chain_count; i++)
-        if (keeps_output(net, segment->chain_first + i))
-            segment->stash[i] = cr_arena_take(arena, rows * segment->most, sizeof(float));
-    if (cr_segment_contraction(net, s) != NULL)
-        segment->y = cr_arena_take(
-            arena, (int64_t)net->rows * consumer->out.h * consumer->out.w * consumer->out.c,
-            sizeof(float));
+    int64_t floats = (int64_t)net->rows * cr_segment_positions(net, s) * segment->most;
+    if (!reads_source(net, s))
+        segment->kept = cr_arena_take(arena, floats, sizeof(float));
+    for (int i = 0; i < segment->chain_count; i++) {
+        const cr_channelwise *type = net->layers[segment->chain_first + i].type->channelwise;
+        if (type->keeps_input)
+            segment->before[i] = cr_arena_take(arena, floats, sizeof(float));
+        if (type->keeps_output && i + 1 < segment->chain_count)
+            segment->after[i] = cr_arena_take(arena, floats, sizeof(float));
+    }
 }
 
-/* Largest tensors and channel counts of the net. */
+static void lay_out_statistics(cr_net *net, cr_arena *arena)
+{
+    net->statistics = cr_arena_take(arena, net->statistics_count, sizeof(float));
+    for (int l = 0; l < net->layer_count; l++) {
+        cr_layer *layer = &net->layers[l];
+        if (layer->statistics == 0)
+            continue;
+        layer->factors = cr_arena_take(arena, 2 * (int64_t)layer->in.c, sizeof(float));
+        layer->moments = cr_arena_take(arena, 3 * (int64_t)layer->in.c, sizeof(double));
+        layer->sums = cr_arena_take(arena, 2 * (int64_t)layer->in.c, sizeof(double));
+    }
+}
+
+/* Largest of what the segments share. */
 typedef struct extent {
-    int channels;        /* of any input */
-    int64_t activations; /* floats of any tensor, all channels */
-    int64_t gradients;   /* floats of any tensor, kept channels */
-    int64_t tile;        /* floats of any tile */
+    int channels;
+    int64_t tile, flow, sum, evaluation, prepared; /* floats */
+    size_t work;                                   /* B */
 } extent;
 
 static int64_t larger(int64_t a, int64_t b)
@@ -216,46 +302,74 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static void measure_products(const cr_net *net, int s, extent *most)
+{
+    const cr_segment *segment = &net->segments[s];
+    const cr_contraction *type = cr_segment_contraction(net, s);
+    if (type == NULL || type->prepared == NULL)
+        return;
+    cr_contract c = cr_segment_contract(net, s, segment->n, net->layers[segment->consumer].out.c);
+    c.samples = net->rows;
+    most->prepared = larger(most->prepared, type->prepared(&c, false));
+    most->work = (size_t)larger((int64_t)most->work, (int64_t)type->work(&c));
+}
+
 static extent measure(const cr_net *net)
 {
     extent most = {0};
     for (int s = 0; s < net->segment_count; s++) {
         const cr_segment *segment = &net->segments[s];
-        int64_t rows = net->rows * positions(net, s);
+        const cr_shape *out = &net->layers[segment->consumer].out;
+        int64_t rows = (int64_t)net->rows * cr_segment_positions(net, s);
         most.channels = (int)larger(most.channels, segment->n);
-        most.activations = larger(most.activations, rows * segment->n);
-        most.gradients = larger(most.gradients, rows * segment->most);
         most.tile = larger(most.tile, (int64_t)cr_chain_tile_rows(rows) * segment->n);
+        most.evaluation = larger(most.evaluation, rows * segment->n);
+        if (net->tensors[segment->source].dense)
+            most.flow = larger(most.flow, rows * segment->most);
+        if (segment->adds)
+            most.sum = larger(most.sum, (int64_t)net->rows * out->h * out->w * out->c);
+        if (net->layers[segment->consumer].type->mapping != NULL && segment->chain_count > 0)
+            most.sum = larger(most.sum, rows * segment->n);
+        measure_products(net, s, &most);
     }
     return most;
 }
 
-/* Called twice: to measure, and to place. Training and evaluation tensors share their memory. */
+static void lay_out_shared(cr_net *net, const extent *most, cr_arena *arena)
+{
+    int64_t gradient = net->parameter_count + net->statistics_count + net->gradient_extra;
+    net->parameters = cr_arena_take(arena, net->parameter_count, sizeof(float));
+    net->gradient = cr_arena_take(arena, gradient, sizeof(float));
+    net->tile_floats = most->tile;
+    net->tiles = cr_arena_take(arena, net->threads * most->tile, sizeof(float));
+    net->partial = cr_arena_take(arena, (int64_t)CR_TILES_MAX * 2 * most->channels, sizeof(double));
+    net->norms[0] = cr_arena_take(arena, most->channels, sizeof(double));
+    net->norms[1] = cr_arena_take(arena, most->channels, sizeof(double));
+    net->scores = cr_arena_take(arena, most->channels, sizeof(double));
+    net->draw_scratch = cr_arena_take(arena, 1, cr_draw_scratch(most->channels));
+    net->flow = cr_arena_take(arena, most->flow, sizeof(float));
+    net->sum = cr_arena_take(arena, most->sum, sizeof(float));
+    net->work = cr_arena_take(arena, 1, most->work);
+}
+
+/* Called twice: to measure, and to place. What is kept for a backward pass and what an evaluation
+ * needs share their memory. */
 static void lay_out(cr_net *net, cr_arena *arena)
 {
     extent most = measure(net);
-    int64_t gradient = net->parameter_count + net->gradient_extra;
-    net->parameters = cr_arena_take(arena, net->parameter_count, sizeof(float));
-    net->gradient = cr_arena_take(arena, gradient, sizeof(float));
-    net->tile_floats = most.tile;
-    net->tiles = cr_arena_take(arena, net->threads * most.tile, sizeof(float));
-    net->partial = cr_arena_take(arena, (int64_t)CR_TILES_MAX * most.channels, sizeof(double));
-    net->norms[0] = cr_arena_take(arena, most.channels, sizeof(double));
-    net->norms[1] = cr_arena_take(arena, most.channels, sizeof(double));
-    net->scores = cr_arena_take(arena, most.channels, sizeof(double));
-    net->draw_scratch = cr_arena_take(arena, 1, cr_draw_scratch(most.channels));
+    lay_out_shared(net, &most, arena);
+    lay_out_statistics(net, arena);
+    cr_tensors_place(net, arena);
     for (int s = 0; s < net->segment_count; s++)
         lay_out_weights(net, s, arena);
-
     size_t mark = arena->used;
     for (int s = 0; s < net->segment_count; s++)
-        lay_out_tensors(net, s, arena);
-    for (int i = 0; i < 2; i++)
-        net->flow[i] = cr_arena_take(arena, most.gradients, sizeof(float));
+        lay_out_kept(net, s, arena);
     size_t training = arena->used;
+    net->activation_bytes = (int64_t)(training - mark);
     arena->used = mark;
-    for (int i = 0; i < 2; i++)
-        net->evaluation[i] = cr_arena_take(arena, most.activations, sizeof(float));
+    net->evaluation = cr_arena_take(arena, most.evaluation, sizeof(float));
+    net->evaluation_weights = cr_arena_take(arena, most.prepared, sizeof(float));
     arena->used = arena->used > training ? arena->used : training;
 }
 
@@ -296,9 +410,14 @@ static cr_status build(cr_net *net, const cr_net_plan *plan)
              plan->options.model);
     CR_TRY(check_fit(model, plan));
     CR_TRY(look_up(net, plan));
+    CR_TRY(add_tensor(net, net->input));
     CR_TRY(model->build(net, net->options.parameters));
-    CR_TRY(make_segments(net));
+    CR_CHECK(net->current == -1, CR_INTERNAL, "the model does not end with a loss");
     CR_TRY(set_sampling(net));
+    CR_TRY(cr_alloc((void **)&net->slots, (size_t)net->tensor_count * sizeof *net->slots));
+    size_t blocks = (size_t)net->layer_count * CR_LAYER_PARAMETERS;
+    CR_TRY(cr_alloc((void **)&net->blocks, blocks * sizeof *net->blocks));
+    cr_tensors_link(net);
     place_all_parameters(net);
     CR_TRY(list_parameters(net));
     net->gradient_extra = plan->extra != NULL ? plan->extra(net->segment_count) : 0;
@@ -319,6 +438,7 @@ cr_status cr_net_create(cr_net **out, const cr_net_plan *plan)
     net->classes = plan->classes;
     net->rows = plan->rows;
     net->seed = plan->seed;
+    net->liveness = !plan->everything;
     net->threads = cr_engine_threads();
     cr_status status = build(net, plan);
     if (status != CR_OK) {
@@ -337,6 +457,8 @@ void cr_net_free(cr_net **net)
     cr_arena_free(&(*net)->arena);
     CR_FREE((*net)->layers);
     CR_FREE((*net)->segments);
+    CR_FREE((*net)->tensors);
+    CR_FREE((*net)->slots);
     CR_FREE((*net)->blocks);
     CR_FREE((*net)->list);
     CR_FREE((*net)->block_of);
@@ -359,4 +481,27 @@ int64_t cr_net_size(const cr_net *net)
     for (int i = 0; cr_net_parameter(net, i) != NULL; i++)
         size += cr_net_parameter(net, i)->count;
     return size;
+}
+
+/* Most channels of the input of segment s that can carry gradient. */
+static int active_most(const cr_net *net, int s)
+{
+    const cr_mapping *mapping = net->layers[net->segments[s].consumer].type->mapping;
+    return mapping != NULL && mapping->channelwise ? cr_net_live_most(net, s)
+                                                   : net->segments[s].most;
+}
+
+int64_t cr_net_message_floats(const cr_net *net)
+{
+    int64_t floats = net->statistics_count;
+    for (int s = 0; s < net->segment_count; s++) {
+        const cr_segment *segment = &net->segments[s];
+        const cr_layer *layer = &net->layers[segment->consumer];
+        if (cr_segment_contraction(net, s) != NULL)
+            floats += (int64_t)cr_kernel_taps(layer) * segment->most * cr_net_live_most(net, s);
+        for (int i = 0; i < segment->chain_count; i++)
+            floats += (int64_t)net->layers[segment->chain_first + i].parameter_count *
+                      active_most(net, s);
+    }
+    return floats;
 }

@@ -35,7 +35,7 @@ static double mean(double sum, int64_t count)
     return count > 0 ? sum / (double)count : NAN;
 }
 
-cr_status cr_epoch_evaluate(cr_run *run)
+static cr_status judge(cr_run *run)
 {
     cr_progress *progress = &run->progress;
     cr_result valid = {0};
@@ -54,4 +54,12 @@ cr_status cr_epoch_evaluate(cr_run *run)
         progress->test_accuracy = mean((double)test.correct, test.samples);
     }
     return cr_report_evaluation(run, &valid, &test);
+}
+
+cr_status cr_epoch_evaluate(cr_run *run)
+{
+    CR_TRY(cr_run_recalibrate(run));
+    CR_TRY(judge(run));
+    cr_run_give_back_statistics(run);
+    return CR_OK;
 }

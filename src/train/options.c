@@ -118,6 +118,14 @@ static const cr_option evaluate_table[] = {
      .low = 0,
      .high = INT_MOST,
      .help = "epochs between evaluations; 0: never"},
+    {.name = "recalibrate_batches",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_evaluate_options, recalibrate_batches),
+     .fallback = "0",
+     .low = 0,
+     .high = INT_MOST,
+     .help = "micro-batches of training data that batch norm's statistics are taken from, exactly, "
+             "for an evaluation; 0: the running ones"},
     {.name = NULL},
 };
 

@@ -50,6 +50,9 @@ static cr_status make_buffers(cr_run *run)
     CR_TRY(cr_alloc((void **)&run->x, rows * features * sizeof *run->x));
     CR_TRY(cr_alloc((void **)&run->labels, rows * sizeof *run->labels));
     CR_TRY(cr_alloc((void **)&run->order, (size_t)train->count * sizeof *run->order));
+    size_t statistics = (size_t)run->net->statistics_count;
+    CR_TRY(cr_alloc((void **)&run->observed, statistics * sizeof *run->observed));
+    CR_TRY(cr_alloc((void **)&run->running, statistics * sizeof *run->running));
     run->meter.capacity = run->total;
     return cr_alloc((void **)&run->meter.step_ms, (size_t)run->total * sizeof *run->meter.step_ms);
 }
@@ -116,6 +119,8 @@ void cr_run_free(cr_run **run)
     CR_FREE((*run)->spans);
     CR_FREE((*run)->x);
     CR_FREE((*run)->labels);
+    CR_FREE((*run)->observed);
+    CR_FREE((*run)->running);
     CR_FREE((*run)->order);
     CR_FREE((*run)->meter.step_ms);
     if ((*run)->lock >= 0)

@@ -31,17 +31,43 @@ static void add(arrays *all, const char *group, const cr_parameter *p, float *fl
         blob->dims[d] = p->dims[d];
 }
 
+static void add_statistics(arrays *all, const cr_layer *layer, const char *what, float *values)
+{
+    char *name = all->names[all->count];
+    (void)snprintf(name, NAME_MAX_BYTES, "/statistics/%s/%s", layer->name, what);
+    all->blobs[all->count++] = (cr_blob){.name = name,
+                                         .type = CR_BLOB_F32,
+                                         .rank = 1,
+                                         .dims = {layer->in.c},
+                                         .dimensions = "C",
+                                         .data = values};
+}
+
+/* Running statistics of the batch norms. */
+static void add_all_statistics(arrays *all, const cr_net *net)
+{
+    for (int l = 0; l < net->layer_count; l++) {
+        const cr_layer *layer = &net->layers[l];
+        float *values = net->statistics + layer->statistics_offset;
+        if (layer->statistics == 0)
+            continue;
+        add_statistics(all, layer, "mean", values);
+        add_statistics(all, layer, "variance", values + layer->in.c);
+    }
+}
+
 static cr_status list(arrays *all, const cr_run *run, bool with_optimizer)
 {
     const cr_optim_rule *rule = run->optim.rule;
     int parameters = 0;
     while (cr_net_parameter(run->net, parameters) != NULL)
         parameters++;
-    size_t most = (size_t)parameters * (1 + CR_OPTIM_STATES);
+    size_t most = (size_t)parameters * (1 + CR_OPTIM_STATES) + 2 * (size_t)run->net->layer_count;
     CR_TRY(cr_alloc((void **)&all->blobs, most * sizeof *all->blobs));
     CR_TRY(cr_alloc((void **)&all->names, most * sizeof *all->names));
     for (int i = 0; i < parameters; i++)
         add(all, "/parameters", cr_net_parameter(run->net, i), run->net->parameters);
+    add_all_statistics(all, run->net);
     for (int s = 0; with_optimizer && rule->states[s] != NULL; s++) {
         char group[CR_WORD_MAX];
         (void)snprintf(group, sizeof group, "/optimizer/%s", rule->states[s]);
@@ -194,7 +220,8 @@ static cr_status read_arrays(cr_run *run, const char *path, bool with_optimizer)
     arrays all = {0};
     CR_TRY_GOTO(list(&all, run, with_optimizer));
     CR_TRY_GOTO(cr_checkpoint_read(path, all.blobs, all.count,
-                                   with_optimizer ? "/parameters,/optimizer" : "/parameters"));
+                                   with_optimizer ? "/parameters,/statistics,/optimizer"
+                                                  : "/parameters,/statistics"));
 done:
     arrays_free(&all);
     return status;
@@ -205,6 +232,8 @@ static cr_status broadcast_state(cr_run *run)
     size_t bytes = (size_t)run->net->parameter_count * sizeof(float);
     CR_TRY(cr_comm_broadcast(run->comm, &run->progress, sizeof run->progress, 0));
     CR_TRY(cr_comm_broadcast(run->comm, run->net->parameters, bytes, 0));
+    CR_TRY(cr_comm_broadcast(run->comm, run->net->statistics,
+                             (size_t)run->net->statistics_count * sizeof(float), 0));
     for (int s = 0; run->optim.rule->states[s] != NULL; s++)
         CR_TRY(cr_comm_broadcast(run->comm, run->optim.state[s], bytes, 0));
     run->optim.step = run->progress.step;

@@ -3,53 +3,20 @@
  * PyTorch found in float64 (tests/golden/make_mlp.py, mlp.txt): the same picks; losses, gradients
  * and final weights to 1e-5, norm-wise for each parameter.
  */
+#include "golden.h"
 #include "updates.h"
 
-enum { MOST = 256, LAYERS = 3, PARAMETERS = 2 * LAYERS, STEPS = 5 };
+enum { LAYERS = 3, PARAMETERS = 2 * LAYERS, STEPS = 5 };
 
 static const double CLOSE = 1e-5;
-
-/* The file, read record after record: a name, how many values, the values. */
-typedef struct golden {
-    char *text; /* owned */
-    char *at;   /* what is read next */
-    char name[32];
-    int count;
-    double value[MOST]; /* of the record last read */
-} golden;
-
-static void golden_next(golden *g, const char *name)
-{
-    int used = 0;
-    if (sscanf(g->at, "%31s %d%n", g->name, &g->count, &used) != 2 || strcmp(g->name, name) != 0 ||
-        g->count > MOST)
-        fail_msg("expected %s, found %.40s", name, g->at);
-    g->at += used;
-    for (int i = 0; i < g->count; i++)
-        g->value[i] = strtod(g->at, &g->at);
-}
-
-static void golden_open(golden *g)
-{
-    size_t bytes = 0;
-    ASSERT_OK(cr_file_read(&g->text, &bytes, SOURCE_DIR "/tests/golden/mlp.txt"));
-    g->at = g->text;
-}
 
 /* What both kinds begin from. */
 typedef struct beginning {
     net_wish wish;
     double rate, ratio;
-    double start[PARAMETERS][MOST];
+    double start[PARAMETERS][GOLDEN_MOST];
     net_batch batch[STEPS];
 } beginning;
-
-static double read_number(golden *g, const char *name)
-{
-    golden_next(g, name);
-    assert_int_equal(g->count, 1);
-    return g->value[0];
-}
 
 static void read_batch(golden *g, net_batch *batch, int rows)
 {
@@ -73,10 +40,10 @@ static void read_beginning(golden *g, beginning *b)
     b->wish.sizes.count = g->count;
     for (int i = 0; i < g->count; i++)
         b->wish.sizes.value[i] = (int)g->value[i];
-    b->wish.rows = (int)read_number(g, "batch");
-    assert_int_equal(read_number(g, "steps"), STEPS);
-    b->rate = read_number(g, "rate");
-    b->ratio = read_number(g, "ratio");
+    b->wish.rows = (int)golden_number(g, "batch");
+    assert_int_equal(golden_number(g, "steps"), STEPS);
+    b->rate = golden_number(g, "rate");
+    b->ratio = golden_number(g, "ratio");
     for (int i = 0; i < PARAMETERS; i++) {
         golden_next(g, "start");
         memcpy(b->start[i], g->value, sizeof g->value);
@@ -115,7 +82,7 @@ typedef struct kind {
 static void compare_step(golden *g, const kind *names, updater *u, const beginning *b, int step)
 {
     double loss = net_step(u->net, &b->batch[step], (uint32_t)step) / b->wish.rows;
-    double expected = read_number(g, names->loss);
+    double expected = golden_number(g, names->loss);
     ASSERT_NEAR(loss, expected, CLOSE * expected);
     for (int s = 0; s < LAYERS; s++)
         compare_pick(g, names->pick, &u->net->segments[s].pick);
@@ -157,13 +124,13 @@ static void steps_are_pytorchs(void **state)
     for (int e = 0; cr_engines[e] != NULL; e++) {
         golden g;
         static beginning b;
-        golden_open(&g);
+        golden_open(&g, "mlp");
         read_beginning(&g, &b);
         compare_run(&g, &exact, &b, 1, cr_engines[e]->name);
         compare_run(&g, &sampled, &b, b.ratio, cr_engines[e]->name);
         for (int step = 0; step < STEPS; step++)
             net_batch_free(&b.batch[step]);
-        CR_FREE(g.text);
+        golden_close(&g);
     }
 }
 

@@ -72,7 +72,9 @@ only 'cblas.h' "$(include_of '(openblas/)?cblas\.h')" src/engine/
 only 'Random123' "$(include_of 'Random123/[a-z0-9]+\.h')" src/base/
 only 'zlib.h' "$(include_of 'zlib\.h')" src/data/
 only 'OpenMP' "$(include_of 'omp\.h')" src/engine/ src/net/ src/data/ src/optim/
-only 'a path upwards in an include' '#[[:space:]]*include[[:space:]]*"\.\./' none
+# a file in a folder of a module may include what lies beside that folder, and nothing further away
+only 'a path upwards in an include' '#[[:space:]]*include[[:space:]]*"\.\./' src/*/*/
+only 'a path out of a module' '#[[:space:]]*include[[:space:]]*"\.\./.*/' none
 only 'printing' '(^|[^a-z_])(v?printf|puts|putchar|perror|v?dprintf)\(' src/base/log.c
 # app gives them to argp, which prints help by itself
 only 'stdout and stderr' '[(,=] *(stdout|stderr)|(stdout|stderr) *[=)]' \
@@ -98,6 +100,10 @@ if [[ $# == 0 ]]; then
     seed 0 src/net/count.c '#include <colrow/sample.h>'
     seed 1 src/net/count.c '#include <colrow/comm.h>'
     seed 1 src/optim/rules/sgd.c '# include "colrow/data.h"'
+    seed 0 src/net/layers/relu.c '#include "../window.h"'
+    seed 1 src/net/layers/relu.c '#include "../../sample/select.h"'
+    seed 1 src/net/count.c '#include "../sample/select.h"'
+    seed 1 src/net/count.c '#include "../select.h"'
     seed 1 include/colrow/checkpoint.h '#include "colrow/net.h"'
     seed 1 src/train/step.c '#include <mpi.h>'
     seed 1 src/base/hash.c '#include <hdf5.h>'

@@ -285,6 +285,36 @@ static void a_rank_with_other_channels_is_found_out(void **state)
             }
 }
 
+/* One channel fewer than agreed on, as a draw that merges duplicates can give. */
+static cr_status choose_fewer(void *self, cr_net *net, int segment, cr_pick *pick)
+{
+    const traitor *t = self;
+    CR_TRY(t->dist->mode->choose(t->dist, net, segment, pick));
+    if (segment == t->segment && cr_comm_rank(comm) == t->rank) {
+        pick->k--;
+        cr_pick_seal(pick);
+    }
+    return CR_OK;
+}
+
+/* Sums of different lengths would never end: it must be found out before them. */
+static void a_rank_with_fewer_channels_is_found_out(void **state)
+{
+    (void)state;
+    for (int deterministic = 0; deterministic < 2 && cr_comm_size(comm) > 1; deterministic++) {
+        trainer all;
+        cr_dist_news news = {0};
+        trainer_plan plan = trainer_plan_make("weights", "weight_norm", deterministic == 1);
+        (void)snprintf(plan.sampling.draw, sizeof plan.sampling.draw, "replacement");
+        trainer_create(&all, &plan, comm);
+        traitor t = {all.dist, cr_comm_size(comm) - 1, 1};
+        all.dist->agreement = (cr_agreement){&t, choose_fewer};
+        cr_status status = trainer_step(&all, &news, 7, TRAINER_BATCH);
+        ASSERT_FAILS(status, CR_RANKS, "picked channels");
+        trainer_free(&all);
+    }
+}
+
 /* ---- what is refused ------------------------------------------------------------------------- */
 
 static void refuse(const trainer_plan *plan, int micro_batches, const char *words)
@@ -327,6 +357,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(news_reach_all),
         cmocka_unit_test(bytes_sent_are_those_of_the_blocks),
         cmocka_unit_test(a_rank_with_other_channels_is_found_out),
+        cmocka_unit_test(a_rank_with_fewer_channels_is_found_out),
         cmocka_unit_test(what_does_not_go_together_is_refused),
     };
     comm = mpi_begin(&argc, &argv);

@@ -103,7 +103,7 @@ static void step(rig *t, uint32_t number)
     for (int i = 0; i < MICRO_BATCHES; i++) {
         cr_result result = {0};
         int first = i * ROWS;
-        ASSERT_OK(cr_net_forward(net, &result, t->batch.x + (int64_t)first * net->segments[0].n,
+        ASSERT_OK(cr_net_forward(net, &result, t->batch.x + first * net_features(net),
                                  t->batch.labels + first, ROWS, (uint32_t)first,
                                  1.0 / (ROWS * MICRO_BATCHES)));
         ASSERT_OK(cr_dist_backward(t->dist, &result));

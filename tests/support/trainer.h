@@ -112,7 +112,7 @@ static inline cr_status trainer_step(trainer *t, cr_dist_news *news, uint32_t st
     for (int i = 0; i < passes; i++) {
         cr_result result = {0};
         trainer_forward(t, &result, dist->count > 0 ? dist->first + i : TRAINER_MICROS, samples);
-        ASSERT_OK(cr_dist_backward(dist, &result));
+        CR_TRY(cr_dist_backward(dist, &result));
     }
     CR_TRY(cr_dist_finish(dist, news));
     for (int i = 0; cr_net_parameter(t->net, i) != NULL; i++) {

@@ -1,107 +1,88 @@
 /*
- * twin: the forward pass of a net of dense layers in double, as one reads it in a textbook: all
- * channels, nothing compact. Picks and dropout masks are those of the net's step, held fixed. Its
- * derivatives, by central differences, are what the net's gradient must be.
+ * twin: the forward pass of a net in double (twin_layers.h), tensor by tensor. Its derivatives, by
+ * central differences, are what the net's gradient must be: value by value, or, where there are too
+ * many, along random directions.
  */
 #ifndef TEST_TWIN_H
 #define TEST_TWIN_H
 
-#include "nets.h"
+#include "twin_layers.h"
 
-enum { TWIN_ROWS = 16, TWIN_WIDE = 48 };
-
-typedef struct twin {
-    const cr_net *net; /* its step's picks and masks; borrowed */
-    const net_batch *batch;
-    double *w;     /* [parameter_count] owned */
-    double margin; /* smallest |x| that a ReLU has seen: no derivative at 0 */
-} twin;
+/* Room for the largest tensor of the net, and for the choices of a pass. */
+static inline void twin_make_room(twin *t)
+{
+    const cr_net *net = t->net;
+    int64_t most = 0, choices = 0;
+    for (int l = 0; l < net->layer_count; l++) {
+        const cr_layer *layer = &net->layers[l];
+        most = values_larger(most, twin_floats(t, &layer->in));
+        most = values_larger(most, twin_floats(t, &layer->out));
+        choices += twin_floats(t, &layer->in); /* more than are made */
+    }
+    t->x = values_new(most, sizeof(double));
+    t->y = values_new(most, sizeof(double));
+    t->pooled = values_new(most, sizeof(double));
+    t->mask = values_new(most, sizeof(float));
+    t->choices = values_new(choices, sizeof(int));
+    t->values = values_new(net->tensor_count, sizeof *t->values);
+    for (int i = 0; i < net->tensor_count; i++)
+        t->values[i] = values_new(twin_floats(t, &net->tensors[i].shape), sizeof(double));
+}
 
 static inline void twin_start(twin *t, const cr_net *net, const net_batch *batch)
 {
     *t = (twin){.net = net, .batch = batch, .margin = INFINITY};
-    assert_true(batch->rows <= TWIN_ROWS);
+    twin_make_room(t);
     t->w = values_new(net->parameter_count, sizeof(double));
     for (int64_t i = 0; i < net->parameter_count; i++)
         t->w[i] = net->parameters[i];
+    for (int64_t i = 0; i < batch->rows * net_features(net); i++)
+        t->values[0][i] = batch->x[i];
 }
 
 static inline void twin_free(twin *t)
 {
+    for (int i = 0; i < t->net->tensor_count; i++)
+        CR_FREE(t->values[i]);
+    CR_FREE(t->values);
+    CR_FREE(t->x);
+    CR_FREE(t->y);
+    CR_FREE(t->pooled);
+    CR_FREE(t->mask);
+    CR_FREE(t->choices);
     CR_FREE(t->w);
 }
 
-/* ---- channelwise layers: y [rows, C] in place -------------------------------------------------
- */
-
-static inline void twin_bias(twin *t, const cr_layer *layer, double *y)
-{
-    const double *b = t->w + layer->parameters[0].offset;
-    for (int i = 0; i < t->batch->rows * layer->in.c; i++)
-        y[i] += b[i % layer->in.c];
-}
-
-static inline void twin_relu(twin *t, const cr_layer *layer, double *y)
-{
-    for (int i = 0; i < t->batch->rows * layer->in.c; i++) {
-        t->margin = fmin(t->margin, fabs(y[i]));
-        y[i] = fmax(y[i], 0);
-    }
-}
-
-/* The mask is what the layer makes of ones. */
-static inline void twin_dropout(twin *t, const cr_layer *layer, double *y)
-{
-    float mask[TWIN_ROWS * TWIN_WIDE];
-    int count = t->batch->rows * layer->in.c;
-    cr_tile tile = {.rows = t->batch->rows, .k = layer->in.c};
-    cr_pass pass = t->net->pass;
-    pass.first_sample = 0;
-    for (int i = 0; i < count; i++)
-        mask[i] = 1;
-    layer->type->channelwise->forward(layer, &pass, mask, &tile);
-    for (int i = 0; i < count; i++)
-        y[i] *= mask[i];
-}
-
-static const struct {
-    const char *name;
-    void (*apply)(twin *t, const cr_layer *layer, double *y);
-} twin_layers[] = {{"bias", twin_bias}, {"relu", twin_relu}, {"dropout", twin_dropout}};
+/* ---- the loss -------------------------------------------------------------------------------- */
 
 static inline void twin_chain(twin *t, const cr_segment *segment, double *y)
 {
     for (int i = 0; i < segment->chain_count; i++) {
         const cr_layer *layer = &t->net->layers[segment->chain_first + i];
         bool found = false;
-        for (size_t j = 0; j < sizeof twin_layers / sizeof *twin_layers; j++) {
-            if (strcmp(twin_layers[j].name, layer->type->name) != 0)
+        for (size_t j = 0; j < sizeof twin_channelwise / sizeof *twin_channelwise; j++) {
+            if (strcmp(twin_channelwise[j].name, layer->type->name) != 0)
                 continue;
-            twin_layers[j].apply(t, layer, y);
+            twin_channelwise[j].apply(t, layer, y);
             found = true;
         }
         assert_true(found);
     }
 }
 
-/* ---- contraction and loss -------------------------------------------------------------------- */
-
-/* y_bo = sum over the picked i of x_bi scale_i w_io */
-static inline void twin_dense(const twin *t, const cr_segment *segment, double *y, const double *x)
+static inline void twin_consume(twin *t, const cr_segment *segment, double *y, const double *x)
 {
     const cr_layer *layer = &t->net->layers[segment->consumer];
-    const double *w = t->w + layer->parameters[0].offset;
-    const cr_pick *pick = &segment->pick;
-    for (int b = 0; b < t->batch->rows; b++) {
-        for (int o = 0; o < layer->out.c; o++) {
-            double sum = 0;
-            for (int j = 0; j < pick->k; j++) {
-                int i = pick->index[j];
-                sum += x[b * segment->n + i] * pick->scale[j] * w[i * layer->out.c + o];
-            }
-            y[b * layer->out.c + o] = sum;
-        }
+    bool found = layer->type->contraction != NULL;
+    if (found)
+        twin_contract(t, layer, &segment->pick, y, x);
+    for (size_t j = 0; j < sizeof twin_mappings / sizeof *twin_mappings; j++) {
+        if (strcmp(twin_mappings[j].name, layer->type->name) != 0)
+            continue;
+        twin_mappings[j].apply(t, layer, y, x);
+        found = true;
     }
+    assert_true(found);
 }
 
 /* Summed over samples. */
@@ -120,35 +101,81 @@ static inline double twin_cross_entropy(const twin *t, const double *x)
 
 static inline double twin_loss(twin *t)
 {
-    double x[TWIN_ROWS * TWIN_WIDE], y[TWIN_ROWS * TWIN_WIDE];
     const cr_net *net = t->net;
-    for (int i = 0; i < t->batch->rows * net->segments[0].n; i++)
-        x[i] = t->batch->x[i];
-    for (int s = 0; s + 1 < net->segment_count; s++) {
-        assert_true(net->segments[s].n <= TWIN_WIDE);
-        twin_chain(t, &net->segments[s], x);
-        twin_dense(t, &net->segments[s], y, x);
-        memcpy(x, y, sizeof x);
+    t->next = 0;
+    for (int s = 0; s < net->segment_count; s++) {
+        const cr_segment *segment = &net->segments[s];
+        const cr_tensor *source = &net->tensors[segment->source];
+        memcpy(t->x, t->values[segment->source],
+               (size_t)twin_floats(t, &source->shape) * sizeof(double));
+        twin_chain(t, segment, t->x);
+        if (segment->target < 0)
+            break;
+        double *to = t->values[segment->target];
+        twin_consume(t, segment, t->y, t->x);
+        for (int64_t i = 0; i < twin_floats(t, &net->tensors[segment->target].shape); i++)
+            to[i] = (segment->adds ? to[i] : 0) + t->y[i];
     }
-    twin_chain(t, &net->segments[net->segment_count - 1], x);
-    return twin_cross_entropy(t, x);
+    t->settled = true;
+    return twin_cross_entropy(t, t->x);
 }
 
-/* out [count]: derivatives of the mean loss in the values of a parameter. Step 1e-5: truncation
- * is about step^2, rounding 2^-53 / step, both below 1e-9. */
+/* ---- its derivatives ------------------------------------------------------------------------- */
+
+/* Step of the differences: truncation is about step^2, rounding 2^-53 / step, both below 1e-9. */
+static const double twin_step = 1e-5;
+
+/* The mean loss with `step` times direction [count] added to a parameter. */
+static inline double twin_moved(twin *t, const cr_parameter *p, const float *direction, double step)
+{
+    double *w = t->w + p->offset;
+    for (int64_t i = 0; i < p->count; i++)
+        w[i] = t->net->parameters[p->offset + i] + step * direction[i];
+    double loss = twin_loss(t) / t->batch->rows;
+    for (int64_t i = 0; i < p->count; i++)
+        w[i] = t->net->parameters[p->offset + i];
+    return loss;
+}
+
+/* Derivative of the mean loss along a direction [count] of a parameter. */
+static inline double twin_slope(twin *t, const cr_parameter *p, const float *direction)
+{
+    return (twin_moved(t, p, direction, twin_step) - twin_moved(t, p, direction, -twin_step)) /
+           (2 * twin_step);
+}
+
+/* out [count]: derivatives of the mean loss in the values of a parameter. */
 static inline void twin_gradient(twin *t, double *out, const cr_parameter *p)
 {
-    const double step = 1e-5;
+    float *direction = values_new(p->count, sizeof(float));
     for (int64_t i = 0; i < p->count; i++) {
-        double *value = &t->w[p->offset + i];
-        double before = *value;
-        *value = before + step;
-        double above = twin_loss(t);
-        *value = before - step;
-        double below = twin_loss(t);
-        *value = before;
-        out[i] = (above - below) / (2 * step) / t->batch->rows;
+        direction[i] = 1;
+        out[i] = twin_slope(t, p, direction);
+        direction[i] = 0;
     }
+    CR_FREE(direction);
+}
+
+/* |found - the gradient| / |found|, estimated: for a direction of independent +-1 the square of
+ * what an error e makes in the slope has the mean |e|^2. */
+static inline double twin_gap(twin *t, const float *found, const cr_parameter *p, int directions)
+{
+    float *direction = values_new(p->count, sizeof(float));
+    double apart = 0, size = 0;
+    for (int64_t i = 0; i < p->count; i++)
+        size += (double)found[i] * found[i];
+    for (int d = 0; d < directions; d++) {
+        double slope = 0;
+        values_uniform(direction, p->count, 60 + (uint32_t)d);
+        for (int64_t i = 0; i < p->count; i++) {
+            direction[i] = direction[i] < 0 ? -1 : 1;
+            slope += (double)direction[i] * found[i];
+        }
+        slope -= twin_slope(t, p, direction);
+        apart += slope * slope / directions;
+    }
+    CR_FREE(direction);
+    return sqrt(apart / size);
 }
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "colrow/optim.h"
 
-enum { UPDATE_SPANS = 16 };
+enum { UPDATE_SPANS = 64 };
 
 typedef struct updater {
     cr_net *net; /* borrowed */

@@ -50,6 +50,11 @@ static inline void values_poison(float *out, int64_t count)
         out[i] = NAN;
 }
 
+static inline int64_t values_larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* |a - b| / |b|, Euclidean; |a| where b is zero. A NaN in either gives a NaN. */
 static inline double values_gap(const float *a, const double *b, int64_t count)
 {

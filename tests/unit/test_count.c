@@ -85,6 +85,73 @@ static void products_of_a_segment(void **state)
     cr_net_free(&net);
 }
 
+/* Counts a sample of a net whose picks are as large as they can be. */
+static cr_macs planned(const cr_net *net)
+{
+    cr_macs sum = {0};
+    for (int s = 0; s + 1 < net->segment_count; s++) {
+        if (net->layers[net->segments[s].consumer].type->contraction == NULL)
+            continue;
+        for (int p = 0; p < 3; p++) {
+            cr_macs one = cr_net_macs(net, s, p, net->segments[s].most, cr_net_live_most(net, s));
+            sum.exact += one.exact;
+            sum.paper += one.paper;
+            sum.executed += one.executed;
+        }
+    }
+    return sum;
+}
+
+static void check_planned(const cr_net_plan *plan, double paper, double executed)
+{
+    cr_net *net = NULL;
+    ASSERT_OK(cr_net_create(&net, plan));
+    cr_macs macs = planned(net);
+    ASSERT_NEAR(cr_macs_reduction_paper(&macs), paper, 5e-5);
+    ASSERT_NEAR(cr_macs_reduction_executed(&macs), executed, 5e-5);
+    cr_net_free(&net);
+}
+
+/* forward: conv1 784 25 32 = 627200, conv2 196 25 32 64 = 10035200, fc1 3136 1024 = 3211264, fc2
+ * 10240; the same backwards but for conv1's input gradient: 3 13883904 - 627200 = 41024512 */
+static void cnn_mnist_at_30_percent(void **state)
+{
+    (void)state;
+    net_wish wish = {.model = "cnn_mnist", .input = {28, 28, 1}, .classes = 10, .rows = 1};
+    wish.ratio = 0.3;
+    cr_net *net = net_new(&wish);
+    cr_macs macs = planned(net);
+    assert_int_equal(macs.exact, 41024512);
+    /* conv2 keeps 9 of 32, fc1 940 of 3136, fc2 307 of 1024, conv1 its one channel */
+    int64_t conv2 = 196 * 25 * 9 * 64, fc1 = 940 * 1024, fc2 = 307 * 10;
+    assert_int_equal(macs.paper, 2 * 627200 + 3 * (conv2 + fc1 + fc2));
+    /* live: 9 channels of conv1, all of conv2 (a flatten), 307 of fc1 */
+    assert_int_equal(macs.executed,
+                     627200 + 784 * 25 * 9 + 3 * conv2 + fc1 + 2 * 940 * 307 + 3 * fc2);
+    cr_net_free(&net);
+}
+
+/* WRN-28-10, worked out from the shapes by a program of its own: 5214.6 million forward; at least
+ * 10 channels are kept, of the first block's 16. Then only the layers with 320 and 640 filters. */
+static void wide_resnet_at_50_percent(void **state)
+{
+    (void)state;
+    const net_wish wish = {.model = "wide_resnet",
+                           .input = {32, 32, 3},
+                           .classes = 100,
+                           .options = "depth=28 width=10",
+                           .exact = {"fc"},
+                           .ratio = 0.5,
+                           .rows = 1};
+    cr_net_plan plan = net_plan(&wish);
+    plan.sampling.minimum = 10;
+    check_planned(&plan, 0.4994, 0.5758);
+    plan.sampling.ratio = 1;
+    plan.sampling.layers = (cr_ratios){.count = 1, .value = {0.5}};
+    net_word(plan.sampling.layers.name[0], "group[23].*");
+    check_planned(&plan, 0.3393, 0.3921);
+}
+
 static void nothing_counted_reduces_nothing(void **state)
 {
     (void)state;
@@ -100,6 +167,8 @@ int main(void)
         cmocka_unit_test(an_exact_net_reduces_nothing),
         cmocka_unit_test(distinct_channels_count),
         cmocka_unit_test(products_of_a_segment),
+        cmocka_unit_test(cnn_mnist_at_30_percent),
+        cmocka_unit_test(wide_resnet_at_50_percent),
         cmocka_unit_test(nothing_counted_reduces_nothing),
     };
     cr_engine_set_threads(1);

@@ -156,6 +156,107 @@ static void scale_without_closed_form_is_refused(void **state)
     assert_refused(&plan, "sampling.scale: expected false, as draw 'top'");
 }
 
+/* ---- convolutional models -------------------------------------------------------------------- */
+
+static const net_wish resnet = {.model = "wide_resnet",
+                                .input = {32, 32, 3},
+                                .classes = 100,
+                                .options = "depth=10 width=2 shortcut=projection",
+                                .rows = 1};
+
+/* Groups of parameters as they are stored, by where they lie in the net; weights alone decay. */
+static void a_wide_resnet_has_these_parameters(void **state)
+{
+    (void)state;
+    static const char *const first[] = {
+        "conv0/kernel",
+        "group1.block1.bn1/gamma",
+        "group1.block1.bn1/beta",
+        "group1.block1.shortcut/kernel",
+        "group1.block1.conv1/kernel",
+        "group1.block1.bn2/gamma",
+        "group1.block1.bn2/beta",
+        "group1.block1.conv2/kernel",
+        "group2.block1.bn1/gamma",
+    };
+    cr_net *net = net_new(&resnet);
+    char name[2 * CR_WORD_MAX];
+    for (int i = 0; cr_net_parameter(net, i) != NULL; i++) {
+        const cr_parameter *p = cr_net_parameter(net, i);
+        (void)snprintf(name, sizeof name, "%s/%s", p->layer, p->name);
+        if (i < (int)(sizeof first / sizeof *first))
+            assert_string_equal(name, first[i]);
+        assert_int_equal(p->decay, strcmp(p->name, "kernel") == 0);
+    }
+    int64_t convolutions =
+        9 * (3 * 16 + 16 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128);
+    int64_t shortcuts = 16 * 32 + 32 * 64 + 64 * 128;
+    int64_t norms = 2 * (16 + 32 + 32 + 64 + 64 + 128 + 128);
+    assert_int_equal(cr_net_size(net), convolutions + shortcuts + norms + 128 * 100 + 100);
+    assert_int_equal(net->statistics_count, norms);
+    cr_net_free(&net);
+}
+
+static void the_first_convolution_is_never_sampled(void **state)
+{
+    (void)state;
+    net_wish wish = resnet;
+    wish.ratio = 0.5;
+    cr_net *net = net_new(&wish);
+    for (int s = 0; s < net->segment_count; s++) {
+        const cr_segment *segment = &net->segments[s];
+        const cr_layer *consumer = &net->layers[segment->consumer];
+        bool sampled = consumer->type->contraction != NULL && segment->source != 0;
+        assert_int_equal(segment->most, sampled ? segment->n / 2 : segment->n);
+    }
+    cr_net_free(&net);
+}
+
+static void impossible_models_are_refused(void **state)
+{
+    (void)state;
+    net_wish wish = resnet;
+    wish.options = "depth=12";
+    cr_net_plan plan = net_plan(&wish);
+    assert_refused(&plan, "network.depth: expected 6 n + 4");
+    plan = net_plan(&resnet);
+    plan.input = (cr_shape){28, 28, 1};
+    assert_refused(&plan, "expected data of 3072 values a sample, found 28 x 28 x 1");
+    plan = net_plan(&resnet);
+    plan.sampling.exact.count = 1;
+    net_word(plan.sampling.exact.value[0], "*.conv3");
+    assert_refused(&plan, "sampling.exact: expected a pattern that matches a layer (conv0, ");
+}
+
+static void layers_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    const cr_layer_plan conv = {.type = "conv2d", .name = "c", .width = 6, .kernel = 3};
+    const cr_layer_plan pool = {.type = "max_pool", .name = "p", .kernel = 2, .stride = 2};
+    const cr_layer_plan relu = {.type = "relu", .name = "r"};
+    const cr_layer_plan dense = {.type = "dense", .name = "d", .width = 4};
+    cr_net *net = net_bare((cr_shape){8, 6, 5});
+    ASSERT_FAILS(cr_net_add(net, &(cr_layer_plan){.type = "conv3d", .name = "x"}), CR_BAD_CONFIG,
+                 "layer x: no layer is called conv3d");
+    ASSERT_OK(cr_net_add(net, &conv));
+    ASSERT_FAILS(
+        cr_net_add_into(net, &conv, 0), CR_BAD_CONFIG,
+        "layer c: expected 8 x 6 x 5 as the shortcut of the residual has, found 8 x 6 x 6");
+    ASSERT_FAILS(
+        cr_net_add_into(net, &pool, 1), CR_BAD_CONFIG,
+        "layer p: expected 8 x 6 x 6 as the shortcut of the residual has, found 4 x 3 x 6");
+    cr_net_free(&net);
+    net = net_bare((cr_shape){8, 6, 5});
+    ASSERT_OK(cr_net_add(net, &relu));
+    ASSERT_FAILS(cr_net_add(net, &dense), CR_BAD_CONFIG, "layer d: expected one position a sample");
+    cr_net_free(&net);
+    net = net_bare((cr_shape){8, 6, 5});
+    for (int i = 0; i <= CR_CHAIN_MAX; i++)
+        ASSERT_OK(cr_net_add(net, &relu));
+    ASSERT_FAILS(cr_net_add(net, &conv), CR_BAD_CONFIG, "layer c: expected at most 8 layers");
+    cr_net_free(&net);
+}
+
 /* ---- evaluation ------------------------------------------------------------------------------ */
 
 /* One forward pass of an exact net without dropout, the loss of which is also that of a sampled
@@ -227,6 +328,10 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(unknown_names_are_refused),
         cmocka_unit_test(scale_without_closed_form_is_refused),
+        cmocka_unit_test(a_wide_resnet_has_these_parameters),
+        cmocka_unit_test(the_first_convolution_is_never_sampled),
+        cmocka_unit_test(impossible_models_are_refused),
+        cmocka_unit_test(layers_that_do_not_fit_are_refused),
         cmocka_unit_test(evaluation_is_exact),
         cmocka_unit_test(evaluation_leaves_training_alone),
         cmocka_unit_test(freeing_nothing_is_fine),

@@ -150,19 +150,6 @@ static void a_nan_is_named(void **state)
 
 /* ---- micro-batches --------------------------------------------------------------------------- */
 
-/* The pick of another net's step. */
-static cr_status choose_as(void *self, cr_net *net, int s, cr_pick *pick)
-{
-    const cr_pick *from = &((const cr_net *)self)->segments[s].pick;
-    (void)net;
-    pick->k = from->k;
-    pick->scaled = from->scaled;
-    memcpy(pick->index, from->index, (size_t)from->k * sizeof *pick->index);
-    memcpy(pick->scale, from->scale, (size_t)from->k * sizeof *pick->scale);
-    cr_pick_seal(pick);
-    return CR_OK;
-}
-
 /* Masks are keyed by the sample's place in the global batch, so the only difference is the order of
  * sums over samples: 50 terms, 50 u = 3e-6 at the very most, 1e-6 norm-wise. */
 static void check_micro_batches(const net_wish *wish, const int *cut, int pieces)
@@ -174,7 +161,7 @@ static void check_micro_batches(const net_wish *wish, const int *cut, int pieces
     int first = 0;
     double loss = net_step(whole, &batch, 1);
     float *expected = net_gradient(whole);
-    cr_agreement same = {whole, choose_as};
+    cr_agreement same = {whole, net_choose_as};
     net_poison(net);
     cr_net_begin(net, 1, &same);
     for (int i = 0; i < pieces; i++) {
@@ -283,7 +270,7 @@ static void finished_gradients_are_final(void **state)
     cr_net_begin(net, 1, &cr_net_alone);
     ASSERT_OK(cr_net_forward(net, &result, batch.x, batch.labels, 50, 0, 0.02));
     ASSERT_OK(cr_net_backward(net, true, note_finished, &w));
-    assert_int_equal(w.calls, 3); /* one a contraction, so that sending begins early */
+    assert_int_equal(w.calls, 4); /* one a segment, so that sending begins early */
     assert_int_equal(w.end, net->gradient_count);
     assert_same_bits(w.seen, net->gradient, net->gradient_count);
     CR_FREE(w.seen);

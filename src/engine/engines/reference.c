@@ -4,6 +4,8 @@
  */
 #include "colrow/engine.h"
 
+#include <string.h>
+
 /* Y_bo = sum_i X_bi W_io */
 static void dense_forward(float *y, const float *x, const float *w, const cr_dense_sizes *sizes)
 {
@@ -46,9 +48,125 @@ static void dense_weight_gradient(float *dw, const float *x, const float *dy,
     }
 }
 
+/* Offset of pixel (row, column) of image b in [N, H, W, channels]; -1 outside the image. */
+static int64_t pixel(int b, int row, int column, int h, int w, int channels)
+{
+    bool inside = row >= 0 && row < h && column >= 0 && column < w;
+    return inside ? (((int64_t)b * h + row) * w + column) * channels : -1;
+}
+
+/* sum over kh, kw, i of X_b,(oh stride + kh - pad_top),(ow stride + kw - pad_left),i W_kh,kw,i,o */
+static double output_at(const float *x, const float *w, const cr_conv_sizes *s, int b, int oh,
+                        int ow, int o)
+{
+    double sum = 0;
+    for (int tap = 0; tap < s->kernel * s->kernel; tap++) {
+        int row = oh * s->stride + tap / s->kernel - s->pad_top;
+        int column = ow * s->stride + tap % s->kernel - s->pad_left;
+        int64_t at = pixel(b, row, column, s->h, s->w, s->in);
+        for (int i = 0; at >= 0 && i < s->in; i++)
+            sum += (double)x[at + i] * w[((int64_t)tap * s->in + i) * s->out + o];
+    }
+    return sum;
+}
+
+static void conv_forward(float *y, const float *x, const float *prepared,
+                         const cr_conv_sizes *sizes, void *work)
+{
+    (void)work;
+    for (int b = 0; b < sizes->n; b++)
+        for (int oh = 0; oh < sizes->oh; oh++)
+            for (int ow = 0; ow < sizes->ow; ow++)
+                for (int o = 0; o < sizes->out; o++)
+                    *y++ = (float)output_at(x, prepared, sizes, b, oh, ow, o);
+}
+
+/* The same sum read from the input's side: the outputs (oh, ow) with oh stride + kh - pad_top = row
+ * and ow stride + kw - pad_left = column. */
+static double input_gradient_at(const float *dy, const float *w, const cr_conv_sizes *s, int b,
+                                int row, int column, int i)
+{
+    double sum = 0;
+    for (int tap = 0; tap < s->kernel * s->kernel; tap++) {
+        int down = row + s->pad_top - tap / s->kernel;
+        int across = column + s->pad_left - tap % s->kernel;
+        if (down % s->stride != 0 || across % s->stride != 0)
+            continue;
+        int64_t at = pixel(b, down / s->stride, across / s->stride, s->oh, s->ow, s->out);
+        for (int o = 0; at >= 0 && o < s->out; o++)
+            sum += (double)dy[at + o] * w[((int64_t)tap * s->in + i) * s->out + o];
+    }
+    return sum;
+}
+
+static void conv_input_gradient(float *dx, const float *dy, const float *prepared,
+                                const cr_conv_sizes *sizes, void *work)
+{
+    (void)work;
+    for (int b = 0; b < sizes->n; b++)
+        for (int row = 0; row < sizes->h; row++)
+            for (int column = 0; column < sizes->w; column++)
+                for (int i = 0; i < sizes->in; i++)
+                    *dx++ = (float)input_gradient_at(dy, prepared, sizes, b, row, column, i);
+}
+
+/* sum over b, oh, ow of X_b,(oh stride + kh - pad_top),(ow stride + kw - pad_left),i dY_b,oh,ow,o
+ */
+static double weight_gradient_at(const float *x, const float *dy, const cr_conv_sizes *s, int tap,
+                                 int i, int o)
+{
+    double sum = 0;
+    for (int64_t at = 0; at < (int64_t)s->n * s->oh * s->ow; at++) {
+        int b = (int)(at / ((int64_t)s->oh * s->ow));
+        int row = (int)(at / s->ow % s->oh) * s->stride + tap / s->kernel - s->pad_top;
+        int column = (int)(at % s->ow) * s->stride + tap % s->kernel - s->pad_left;
+        int64_t input = pixel(b, row, column, s->h, s->w, s->in);
+        if (input >= 0)
+            sum += (double)x[input + i] * dy[at * s->out + o];
+    }
+    return sum;
+}
+
+static void conv_weight_gradient(float *dw, const float *x, const float *dy,
+                                 const cr_conv_sizes *sizes, bool accumulate, void *work)
+{
+    (void)work;
+    for (int tap = 0; tap < sizes->kernel * sizes->kernel; tap++)
+        for (int i = 0; i < sizes->in; i++)
+            for (int o = 0; o < sizes->out; o++, dw++) {
+                double sum = weight_gradient_at(x, dy, sizes, tap, i, o);
+                *dw = (float)(accumulate ? *dw + sum : sum);
+            }
+}
+
+/* The products read w as it is. */
+static int64_t conv_prepared(const cr_conv_sizes *sizes, bool backward)
+{
+    (void)backward;
+    return (int64_t)sizes->kernel * sizes->kernel * sizes->in * sizes->out;
+}
+
+static void conv_prepare(float *prepared, const float *w, const cr_conv_sizes *sizes, bool backward)
+{
+    memcpy(prepared, w, (size_t)conv_prepared(sizes, backward) * sizeof(float));
+}
+
+static size_t conv_work(const cr_conv_sizes *sizes, int threads)
+{
+    (void)sizes;
+    (void)threads;
+    return 0;
+}
+
 const cr_engine cr_engine_reference = {
     .name = "reference",
     .dense_forward = dense_forward,
     .dense_input_gradient = dense_input_gradient,
     .dense_weight_gradient = dense_weight_gradient,
+    .conv_prepared = conv_prepared,
+    .conv_prepare = conv_prepare,
+    .conv_work = conv_work,
+    .conv_forward = conv_forward,
+    .conv_input_gradient = conv_input_gradient,
+    .conv_weight_gradient = conv_weight_gradient,
 };

@@ -45,12 +45,16 @@ static void sum_columns(float *dp, const float *dy, int first, int count, const 
         dp[first + j] = (float)(accumulate ? dp[first + j] + sums[j] : sums[j]);
 }
 
-static void parameter_gradient(float *dp, const float *dy, const cr_tile *whole, bool accumulate)
+static void parameter_gradient(cr_layer *layer, float *const dp[CR_LAYER_PARAMETERS],
+                               const float *dy, const cr_kept *kept, const cr_tile *whole,
+                               bool accumulate)
 {
     int k = whole->k;
+    (void)layer;
+    (void)kept;
 #pragma omp parallel for schedule(static) if ((int64_t)whole->rows * k >= 1 << 18)
     for (int first = 0; first < k; first += BLOCK)
-        sum_columns(dp, dy, first, k - first < BLOCK ? k - first : BLOCK, whole, accumulate);
+        sum_columns(dp[0], dy, first, k - first < BLOCK ? k - first : BLOCK, whole, accumulate);
 }
 
 static const cr_channelwise channelwise = {

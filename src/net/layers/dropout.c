@@ -9,8 +9,9 @@ enum { LANES = 4 }; /* random numbers a block */
 
 static cr_status shape(cr_layer *layer)
 {
-    CR_CHECK(layer->rate >= 0 && layer->rate < 1, CR_BAD_CONFIG,
-             "layer %s: expected a dropout rate in [0, 1), found %g", layer->name, layer->rate);
+    CR_CHECK(layer->plan.rate >= 0 && layer->plan.rate < 1, CR_BAD_CONFIG,
+             "layer %s: expected a dropout rate in [0, 1), found %g", layer->name,
+             layer->plan.rate);
     layer->out = layer->in;
     return CR_OK;
 }
@@ -34,7 +35,7 @@ static void mask_row(float *row, const cr_tile *tile, const cr_random_key *key, 
 
 static void mask(const cr_layer *layer, const cr_pass *pass, float *y, const cr_tile *tile)
 {
-    if (!pass->training || layer->rate == 0)
+    if (!pass->training || layer->plan.rate == 0)
         return;
     int positions = layer->in.h * layer->in.w; /* rows a sample */
     cr_random_key key = {pass->seed, CR_STREAM_DROPOUT, (uint32_t)layer->index, pass->step, 0};
@@ -42,14 +43,14 @@ static void mask(const cr_layer *layer, const cr_pass *pass, float *y, const cr_
         int64_t row = tile->first_row + r;
         key.sample = pass->first_sample + (uint32_t)(row / positions);
         uint32_t offset = (uint32_t)(row % positions) * (uint32_t)layer->in.c;
-        mask_row(y + (int64_t)r * tile->k, tile, &key, offset, (float)layer->rate);
+        mask_row(y + (int64_t)r * tile->k, tile, &key, offset, (float)layer->plan.rate);
     }
 }
 
-static void backward(const cr_layer *layer, const cr_pass *pass, float *dy, const float *y,
+static void backward(const cr_layer *layer, const cr_pass *pass, float *dy, const cr_kept *kept,
                      const cr_tile *tile)
 {
-    (void)y;
+    (void)kept;
     mask(layer, pass, dy, tile);
 }
 

@@ -1,4 +1,4 @@
-/* relu: y = max(x, 0);  dx = dy where y > 0, else 0. */
+/* relu: y = x where x > 0, else slope x (leaky; 0 for the plain one);  dx = dy, or slope dy. */
 #include "colrow/net.h"
 
 static cr_status shape(cr_layer *layer)
@@ -9,22 +9,24 @@ static cr_status shape(cr_layer *layer)
 
 static void forward(const cr_layer *layer, const cr_pass *pass, float *y, const cr_tile *tile)
 {
-    (void)layer;
-    (void)pass;
+    float slope = (float)layer->plan.slope;
     int64_t count = (int64_t)tile->rows * tile->k;
+    (void)pass;
     for (int64_t i = 0; i < count; i++)
-        y[i] = y[i] < 0 ? 0 : y[i]; /* keeps a NaN, so that it is noticed */
+        y[i] = y[i] < 0 ? slope * y[i] : y[i]; /* keeps a NaN, so that it is noticed */
 }
 
-static void backward(const cr_layer *layer, const cr_pass *pass, float *dy, const float *y,
+/* The output has the input's sign, so it tells which side it was on. */
+static void backward(const cr_layer *layer, const cr_pass *pass, float *dy, const cr_kept *kept,
                      const cr_tile *tile)
 {
-    (void)layer;
-    (void)pass;
+    const float *y = kept->y;
+    float slope = (float)layer->plan.slope;
     int64_t count = (int64_t)tile->rows * tile->k;
+    (void)pass;
 #pragma omp simd
     for (int64_t i = 0; i < count; i++)
-        dy[i] = y[i] > 0 ? dy[i] : 0;
+        dy[i] = y[i] > 0 ? dy[i] : slope * dy[i];
 }
 
 static const cr_channelwise channelwise = {

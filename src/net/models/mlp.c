@@ -42,14 +42,23 @@ static cr_status wants(const void *parameters, cr_shape *input, int *classes)
     return CR_OK;
 }
 
+static cr_status add_dense(cr_net *net, int number, int width)
+{
+    cr_word name;
+    (void)snprintf(name, sizeof name, "fc%d", number);
+    CR_TRY(cr_net_add(net, &(cr_layer_plan){.type = "dense", .name = name, .width = width}));
+    return cr_net_add(net, &(cr_layer_plan){.type = "bias", .name = name});
+}
+
 static cr_status add_hidden(cr_net *net, const mlp *m, int number)
 {
     cr_word name;
     (void)snprintf(name, sizeof name, "relu%d", number);
-    CR_TRY(cr_net_add(net, "relu", name, 0, 0));
+    CR_TRY(cr_net_add(net, &(cr_layer_plan){.type = "relu", .name = name}));
     (void)snprintf(name, sizeof name, "dropout%d", number);
     if (m->dropout > 0)
-        CR_TRY(cr_net_add(net, "dropout", name, 0, m->dropout));
+        CR_TRY(
+            cr_net_add(net, &(cr_layer_plan){.type = "dropout", .name = name, .rate = m->dropout}));
     return CR_OK;
 }
 
@@ -58,14 +67,11 @@ static cr_status build(cr_net *net, const void *parameters)
     const mlp *m = parameters;
     int last = m->sizes.count - 1;
     for (int i = 1; i <= last; i++) {
-        cr_word name;
-        (void)snprintf(name, sizeof name, "fc%d", i);
-        CR_TRY(cr_net_add(net, "dense", name, m->sizes.value[i], 0));
-        CR_TRY(cr_net_add(net, "bias", name, 0, 0));
+        CR_TRY(add_dense(net, i, m->sizes.value[i]));
         if (i < last)
             CR_TRY(add_hidden(net, m, i));
     }
-    return cr_net_add(net, "softmax_cross_entropy", "loss", 0, 0);
+    return cr_net_add(net, &(cr_layer_plan){.type = "softmax_cross_entropy", .name = "loss"});
 }
 
 const cr_model cr_model_mlp = {

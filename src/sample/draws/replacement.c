@@ -63,4 +63,5 @@ static bool can_scale(bool uniform)
     return true;
 }
 
-const cr_draw cr_draw_replacement = {.name = "replacement", .can_scale = can_scale, .draw = draw};
+const cr_draw cr_draw_replacement = {
+    .name = "replacement", .merges = true, .can_scale = can_scale, .draw = draw};

@@ -1,0 +1,283 @@
+/*
+ * winograd: 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3) (Lavin & Gray 2016). An image is
+ * cut into tiles of 4x4 outputs, which want 6x6 inputs d (those of neighbours overlap):
+ *
+ *     V_f = (B^T d B)_f            of every tile and input channel, 36 frequencies f
+ *     U_f = (G g G^T)_f            of every pair of channels, once a step (g: its 3x3 weights)
+ *     M_f [tiles, OUT] = V_f [tiles, IN] U_f [IN, OUT]
+ *     y   = A^T M A
+ *
+ * 36 multiply-accumulates do the work of 144. The input gradient is the same convolution of dy,
+ * with the weights turned by 180 degrees and IN and OUT exchanged. The weight gradient is the
+ * transpose:
+ *
+ *     dU_f [IN, OUT] = sum over tiles of V_f^T (A dy A^T)_f,      dg = G^T dU G
+ *
+ * Tiles are taken in blocks, whose V and M should stay in cache. The blocks depend on the sizes
+ * alone; whether threads share out whole blocks, or the tiles and frequencies of one block after
+ * another, changes no sum.
+ */
+#include "convolution.h"
+#include "packed.h"
+#include "product.h"
+#include "winograd_tiles.h"
+#include "winograd_transform.h"
+
+#include <omp.h>
+#include <string.h>
+
+/* Where Winograd is the faster way, measured against im2col: with 8 channels and more on either
+ * side, unless so much of the tiles lies outside the image that 36 products for each tile are more
+ * than 0.7 times the 9 for each output (images of 1 and 2 pixels a side). */
+static bool fits(const cr_conv_sizes *s)
+{
+    enum { CHANNELS_LEAST = 8 };
+    cr_tiling t = cr_tiling_of(s, NULL);
+    int64_t tiles = (int64_t)t.down * t.across;
+    int64_t outputs = (int64_t)s->oh * s->ow;
+    return s->kernel == 3 && s->stride == 1 && s->in >= CHANNELS_LEAST &&
+           s->out >= CHANNELS_LEAST && 40 * tiles <= 7 * outputs;
+}
+
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Tiles of a block, a multiple of CR_PACKED_ROWS. Measured on Zen 4 with 36 to 126 for 64 to 640
+ * channels: within 4% of the best for each (larger blocks leave the second-level cache, smaller
+ * ones read U too often). */
+enum { BLOCK = 48 };
+
+/* Floats of the row of zeros, and of V and M of a block. */
+static int64_t zeros_size(const cr_conv_sizes *s)
+{
+    return cr_packed_columns((int)largest(s->in, s->out));
+}
+
+static int64_t block_size(const cr_conv_sizes *s)
+{
+    return cr_planes_size(BLOCK, s->in) + cr_planes_size(BLOCK, cr_packed_columns(s->out));
+}
+
+/* ---- weights ---------------------------------------------------------------------------------
+ * U is packed as the products want it: [36, panels, rows, 16], rows and columns being input and
+ * output channels, or output and input channels for the input gradient. */
+
+typedef struct order {
+    int rows, columns;
+    int64_t row, column; /* floats from one to the next in w [3, 3, IN, OUT] */
+    bool turned;         /* by 180 degrees */
+} order;
+
+static order order_of(const cr_conv_sizes *s, bool backward)
+{
+    if (backward)
+        return (order){s->out, s->in, 1, s->out, true};
+    return (order){s->in, s->out, s->out, 1, false};
+}
+
+static int64_t prepared(const cr_conv_sizes *sizes, bool backward)
+{
+    order o = order_of(sizes, backward);
+    return (int64_t)CR_FREQUENCIES * o.rows * cr_packed_columns(o.columns);
+}
+
+/* One row of a panel of U from w, whose taps are `pairs` floats apart. taps: scratch, zero from
+ * `width` on. */
+static void prepare_row(float *u, int64_t plane, const float *w, int64_t pairs, const order *o,
+                        int width, float taps[CR_TILE_TAPS][CR_LANES])
+{
+    const float *in[CR_TILE_TAPS];
+    float *out[CR_TILE_INPUTS];
+    bool direct = o->column == 1 && width == CR_LANES;
+    for (int tap = 0; tap < CR_TILE_TAPS; tap++) {
+        const float *from = w + (o->turned ? CR_TILE_TAPS - 1 - tap : tap) * pairs;
+        for (int c = 0; c < width && !direct; c++)
+            taps[tap][c] = from[c * o->column];
+        in[tap] = direct ? from : taps[tap];
+    }
+    for (int f = 0; f < CR_FREQUENCIES; f++)
+        out[f] = u + f * plane;
+    cr_winograd_weights(out, in, CR_LANES);
+}
+
+static void prepare(float *u, const float *w, const cr_conv_sizes *sizes, bool backward)
+{
+    const order o = order_of(sizes, backward);
+    int64_t pairs = (int64_t)sizes->in * sizes->out;
+    int64_t plane = (int64_t)o.rows * cr_packed_columns(o.columns);
+#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
+    for (int column = 0; column < o.columns; column += CR_LANES) {
+        float taps[CR_TILE_TAPS][CR_LANES] = {{0}};
+        int width = o.columns - column < CR_LANES ? o.columns - column : CR_LANES;
+        for (int row = 0; row < o.rows; row++)
+            prepare_row(u + ((int64_t)column * o.rows + (int64_t)row * CR_LANES), plane,
+                        w + row * o.row + column * o.column, pairs, &o, width, taps);
+    }
+}
+
+/* ---- forward and input gradient ----------------------------------------------------------------
+ */
+
+/* The block's y, by all threads or, inside a parallel region, by this one. */
+static void convolve_block(float *y, const float *x, const float *u, const cr_tiling *t,
+                           int64_t first, float *space)
+{
+    const cr_conv_sizes *s = t->sizes;
+    int tiles = (int)(t->count - first < BLOCK ? t->count - first : BLOCK);
+    int row = cr_packed_columns(s->out);
+    cr_planes v = cr_planes_at(space, BLOCK, s->in, s->in);
+    cr_planes m = cr_planes_at(space + cr_planes_size(BLOCK, s->in), BLOCK, s->out, row);
+    bool share = omp_get_max_threads() > 1 && !omp_in_parallel();
+#pragma omp parallel for schedule(static) if (share)
+    for (int i = 0; i < tiles; i++)
+        cr_tile_input(&v, i, t, first + i, x);
+#pragma omp parallel for schedule(dynamic) if (share)
+    for (int f = 0; f < CR_FREQUENCIES; f++)
+        cr_packed_multiply(&(cr_packed_product){.m = tiles,
+                                                .n = s->out,
+                                                .k = s->in,
+                                                .a = v.at + f * v.plane,
+                                                .b = u + (int64_t)f * s->in * row,
+                                                .c = m.at + f * m.plane});
+#pragma omp parallel for schedule(static) if (share)
+    for (int i = 0; i < tiles; i++)
+        cr_tile_output(y, t, first + i, &m, i);
+}
+
+/* y [N, OH, OW, OUT] of x [N, H, W, IN] */
+static void forward(float *y, const float *x, const float *u, const cr_conv_sizes *sizes,
+                    void *work)
+{
+    float *zeros = work;
+    float *space = zeros + zeros_size(sizes);
+    memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
+    cr_tiling t = cr_tiling_of(sizes, zeros);
+    int threads = omp_get_max_threads();
+    bool share =
+        threads > 1 && t.count >= (int64_t)2 * threads * BLOCK; /* enough blocks for each */
+#pragma omp parallel for schedule(dynamic) if (share)
+    for (int64_t first = 0; first < t.count; first += BLOCK)
+        convolve_block(y, x, u, &t, first, space + omp_get_thread_num() * block_size(sizes));
+}
+
+/* The input gradient as a convolution: from dy [N, OH, OW, OUT] to dx [N, H, W, IN]. */
+static cr_conv_sizes exchanged(const cr_conv_sizes *s)
+{
+    return (cr_conv_sizes){.n = s->n,
+                           .h = s->oh,
+                           .w = s->ow,
+                           .in = s->out,
+                           .out = s->in,
+                           .kernel = s->kernel,
+                           .stride = s->stride,
+                           .pad_top = s->kernel - 1 - s->pad_top,
+                           .pad_left = s->kernel - 1 - s->pad_left,
+                           .oh = s->h,
+                           .ow = s->w};
+}
+
+static void input_gradient(float *dx, const float *dy, const float *u, const cr_conv_sizes *sizes,
+                           void *work)
+{
+    cr_conv_sizes s = exchanged(sizes);
+    forward(dx, dy, u, &s, work);
+}
+
+/* ---- weight gradient ---------------------------------------------------------------------------
+ */
+
+/* dU [36, IN, OUT] (+)= V^T (A dy A^T) of a block, added but for the first */
+static void correlate_block(float *du, const float *x, const float *dy, const cr_tiling *t,
+                            int64_t first, float *space)
+{
+    const cr_conv_sizes *s = t->sizes;
+    int tiles = (int)(t->count - first < BLOCK ? t->count - first : BLOCK);
+    cr_planes v = cr_planes_at(space, BLOCK, s->in, s->in);
+    cr_planes m = cr_planes_at(space + cr_planes_size(BLOCK, s->in), BLOCK, s->out, s->out);
+    bool share = omp_get_max_threads() > 1;
+#pragma omp parallel for schedule(static) if (share)
+    for (int i = 0; i < tiles; i++) {
+        cr_tile_input(&v, i, t, first + i, x);
+        cr_tile_output_gradient(&m, i, t, first + i, dy);
+    }
+#pragma omp parallel for schedule(dynamic) if (share)
+    for (int f = 0; f < CR_FREQUENCIES; f++)
+        cr_product_alone(&(cr_product){.transpose_a = true,
+                                       .m = s->in,
+                                       .n = s->out,
+                                       .k = tiles,
+                                       .a = v.at + f * v.plane,
+                                       .b = m.at + f * m.plane,
+                                       .c = du + (int64_t)f * s->in * s->out,
+                                       .lda = s->in,
+                                       .ldb = s->out,
+                                       .ldc = s->out,
+                                       .add = first > 0});
+}
+
+/* dw [3, 3] of input channel i and all outputs (+)= G^T dU G */
+static void finish_weights(float *dw, const float *du, const cr_conv_sizes *sizes, int i,
+                           bool accumulate)
+{
+    enum { STRIP = 64 }; /* channels at a time */
+    int64_t pairs = (int64_t)sizes->in * sizes->out;
+    float strip[CR_TILE_TAPS][STRIP];
+    const float *in[CR_TILE_INPUTS];
+    float *out[CR_TILE_TAPS];
+    for (int tap = 0; tap < CR_TILE_TAPS; tap++)
+        out[tap] = strip[tap];
+    for (int o = 0; o < sizes->out; o += STRIP) {
+        int width = sizes->out - o < STRIP ? sizes->out - o : STRIP;
+        int64_t pair = (int64_t)i * sizes->out + o;
+        for (int f = 0; f < CR_FREQUENCIES; f++)
+            in[f] = du + f * pairs + pair;
+        cr_winograd_weights_gradient(out, in, width);
+        for (int tap = 0; tap < CR_TILE_TAPS; tap++) {
+            float *to = dw + tap * pairs + pair;
+            for (int c = 0; c < width; c++)
+                to[c] = strip[tap][c] + (accumulate ? to[c] : 0);
+        }
+    }
+}
+
+static int64_t gradient_size(const cr_conv_sizes *s)
+{
+    return (int64_t)CR_FREQUENCIES * s->in * s->out;
+}
+
+static void weight_gradient(float *dw, const float *x, const float *dy, const cr_conv_sizes *sizes,
+                            bool accumulate, void *work)
+{
+    float *zeros = work;
+    float *du = zeros + zeros_size(sizes);
+    float *space = du + (gradient_size(sizes) + 15) / 16 * 16;
+    memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
+    cr_tiling t = cr_tiling_of(sizes, zeros);
+    for (int64_t first = 0; first < t.count; first += BLOCK)
+        correlate_block(du, x, dy, &t, first, space);
+#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
+    for (int i = 0; i < sizes->in; i++)
+        finish_weights(dw, du, sizes, i, accumulate);
+}
+
+static size_t work(const cr_conv_sizes *sizes, int threads)
+{
+    cr_conv_sizes back = exchanged(sizes);
+    int64_t pass = threads * largest(block_size(sizes), block_size(&back));
+    int64_t gradient = (gradient_size(sizes) + 15) / 16 * 16 + cr_planes_size(BLOCK, sizes->in) +
+                       cr_planes_size(BLOCK, sizes->out);
+    return (size_t)(zeros_size(sizes) + largest(pass, gradient)) * sizeof(float);
+}
+
+const cr_convolution cr_convolution_winograd4 = {
+    .name = "winograd4",
+    .fits = fits,
+    .prepared = prepared,
+    .prepare = prepare,
+    .work = work,
+    .forward = forward,
+    .input_gradient = input_gradient,
+    .weight_gradient = weight_gradient,
+};

@@ -1,0 +1,117 @@
+/*
+ * winograd_tiles: where the positions of a tile lie. Inputs outside the image are read from a row
+ * of zeros; outputs outside it (the last tiles of an image whose side is no multiple of 4) are not
+ * written, and read as zeros.
+ */
+#include "winograd_tiles.h"
+
+#include "winograd_transform.h"
+
+/* Planes a power of two apart would share the same few sets of a cache. */
+enum { PLANE_GAP = 16 };
+
+cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, const float *zeros)
+{
+    int down = (sizes->oh + CR_TILE - 1) / CR_TILE;
+    int across = (sizes->ow + CR_TILE - 1) / CR_TILE;
+    return (cr_tiling){.sizes = sizes,
+                       .down = down,
+                       .across = across,
+                       .count = (int64_t)sizes->n * down * across,
+                       .zeros = zeros};
+}
+
+cr_planes cr_planes_at(float *at, int tiles, int channels, int row)
+{
+    return (cr_planes){at, (int64_t)tiles * row + PLANE_GAP, row, channels};
+}
+
+int64_t cr_planes_size(int tiles, int row)
+{
+    return CR_FREQUENCIES * ((int64_t)tiles * row + PLANE_GAP);
+}
+
+/* Where a tile lies. */
+typedef struct place {
+    int64_t image;
+    int row, column; /* of its first output */
+} place;
+
+static place place_of(const cr_tiling *t, int64_t tile)
+{
+    int64_t tiles = (int64_t)t->down * t->across;
+    return (place){.image = tile / tiles,
+                   .row = (int)(tile % tiles / t->across) * CR_TILE,
+                   .column = (int)(tile % t->across) * CR_TILE};
+}
+
+/* in [36]: where the tile's inputs are */
+static void find_inputs(const float *in[CR_TILE_INPUTS], const cr_tiling *t, int64_t tile,
+                        const float *x)
+{
+    const cr_conv_sizes *s = t->sizes;
+    place p = place_of(t, tile);
+    for (int i = 0; i < CR_TILE_INPUT; i++) {
+        int row = p.row + i - s->pad_top;
+        for (int j = 0; j < CR_TILE_INPUT; j++) {
+            int column = p.column + j - s->pad_left;
+            bool inside = row >= 0 && row < s->h && column >= 0 && column < s->w;
+            int64_t pixel = (p.image * s->h + row) * s->w + column;
+            in[i * CR_TILE_INPUT + j] = inside ? x + pixel * s->in : t->zeros;
+        }
+    }
+}
+
+/* offset [16]: of the tile's outputs; -1 outside */
+static void find_outputs(int64_t offset[CR_TILE_OUTPUTS], const cr_tiling *t, int64_t tile)
+{
+    const cr_conv_sizes *s = t->sizes;
+    place p = place_of(t, tile);
+    for (int i = 0; i < CR_TILE; i++) {
+        for (int j = 0; j < CR_TILE; j++) {
+            bool inside = p.row + i < s->oh && p.column + j < s->ow;
+            int64_t pixel = (p.image * s->oh + p.row + i) * s->ow + p.column + j;
+            offset[i * CR_TILE + j] = inside ? pixel * s->out : -1;
+        }
+    }
+}
+
+static void find_planes(float *at[CR_TILE_INPUTS], const cr_planes *p, int slot)
+{
+    for (int f = 0; f < CR_FREQUENCIES; f++)
+        at[f] = p->at + f * p->plane + (int64_t)slot * p->row;
+}
+
+void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x)
+{
+    const float *in[CR_TILE_INPUTS];
+    float *out[CR_TILE_INPUTS];
+    find_inputs(in, t, tile, x);
+    find_planes(out, v, slot);
+    cr_winograd_input(out, in, v->channels);
+}
+
+void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot)
+{
+    float *in[CR_TILE_INPUTS];
+    float *out[CR_TILE_OUTPUTS];
+    int64_t offset[CR_TILE_OUTPUTS];
+    find_planes(in, m, slot);
+    find_outputs(offset, t, tile);
+    for (int p = 0; p < CR_TILE_OUTPUTS; p++)
+        out[p] = offset[p] >= 0 ? y + offset[p] : NULL;
+    cr_winograd_output(out, (const float *const *)in, m->channels);
+}
+
+void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, int64_t tile,
+                             const float *dy)
+{
+    const float *in[CR_TILE_OUTPUTS];
+    float *out[CR_TILE_INPUTS];
+    int64_t offset[CR_TILE_OUTPUTS];
+    find_planes(out, m, slot);
+    find_outputs(offset, t, tile);
+    for (int p = 0; p < CR_TILE_OUTPUTS; p++)
+        in[p] = offset[p] >= 0 ? dy + offset[p] : t->zeros;
+    cr_winograd_output_gradient(out, in, m->channels);
+}

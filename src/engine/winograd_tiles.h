@@ -1,0 +1,44 @@
+/*
+ * winograd_tiles: the tiles of a 3x3 convolution of stride 1, and their way between images and the
+ * transformed domain. Private to the engine.
+ */
+#ifndef COLROW_ENGINE_WINOGRAD_TILES_H
+#define COLROW_ENGINE_WINOGRAD_TILES_H
+
+#include "colrow/engine.h"
+
+enum { CR_FREQUENCIES = 36 };
+
+/* A block of tiles in the transformed domain: 36 planes [tiles, row], a plane a frequency. */
+typedef struct cr_planes {
+    float *at;
+    int64_t plane; /* floats from one plane to the next */
+    int row;       /* floats from one tile to the next, at least `channels` */
+    int channels;
+} cr_planes;
+
+/* Tiles of 4x4 outputs each, image by image, row by row. */
+typedef struct cr_tiling {
+    const cr_conv_sizes *sizes;
+    int down, across;   /* tiles of an image */
+    int64_t count;      /* tiles of all images */
+    const float *zeros; /* [max(IN, OUT)]: what lies outside an image; borrowed */
+} cr_tiling;
+
+cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, const float *zeros);
+
+/* Planes for so many tiles at `at`, and the floats they take. */
+cr_planes cr_planes_at(float *at, int tiles, int channels, int row);
+int64_t cr_planes_size(int tiles, int row);
+
+/* Row `slot` of each plane = (B^T d B)_f of the tile's inputs in x [N, H, W, IN] */
+void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x);
+
+/* The tile's outputs in y [N, OH, OW, OUT] = A^T M A of row `slot` of each plane */
+void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot);
+
+/* Row `slot` of each plane = (A dy A^T)_f of the tile's outputs in dy [N, OH, OW, OUT] */
+void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, int64_t tile,
+                             const float *dy);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * average_pool: the mean of each K x K window, channel by channel, over the positions inside the
+ * image (as TensorFlow counts them). Kernel 0: the whole image (global average pooling).
+ */
+#include "../window.h"
+
+#include <string.h>
+
+static cr_status shape(cr_layer *layer)
+{
+    if (layer->plan.kernel > 0)
+        return cr_window_shape(layer);
+    CR_CHECK(layer->in.h == layer->in.w, CR_BAD_CONFIG,
+             "layer %s: expected a square image, found %d x %d", layer->name, layer->in.h,
+             layer->in.w);
+    layer->plan.kernel = layer->in.h;
+    layer->plan.stride = layer->in.h;
+    layer->plan.valid = true;
+    return cr_window_shape(layer);
+}
+
+static float share(const cr_window *window)
+{
+    return 1.0F / (float)((window->bottom - window->top) * (window->right - window->left));
+}
+
+/* y [k] = mean of the window of x [H, W, k] */
+static void forward_at(const cr_layer *layer, float *restrict y, const float *x, int oh, int ow)
+{
+    cr_window window = cr_window_at(layer, oh, ow);
+    float scale = share(&window);
+    int channels = layer->in.c;
+    memset(y, 0, (size_t)channels * sizeof *y);
+    for (int h = window.top; h < window.bottom; h++) {
+        for (int w = window.left; w < window.right; w++) {
+            const float *from = x + ((int64_t)h * layer->in.w + w) * channels;
+            for (int c = 0; c < channels; c++)
+                y[c] += scale * from[c];
+        }
+    }
+}
+
+static void forward(const cr_layer *layer, float *y, const float *x, int samples)
+{
+    int64_t in = (int64_t)layer->in.h * layer->in.w * layer->in.c;
+    int places = layer->out.h * layer->out.w;
+#pragma omp parallel for schedule(static) if (samples * in >= 1 << 16)
+    for (int at = 0; at < samples * places; at++)
+        forward_at(layer, y + (int64_t)at * layer->in.c, x + at / places * in,
+                   at % places / layer->out.w, at % layer->out.w);
+}
+
+static void backward_sample(const cr_layer *layer, float *dx, const float *dy, int k)
+{
+    memset(dx, 0, (size_t)layer->in.h * (size_t)layer->in.w * (size_t)k * sizeof *dx);
+    for (int at = 0; at < layer->out.h * layer->out.w; at++) {
+        cr_window window = cr_window_at(layer, at / layer->out.w, at % layer->out.w);
+        float scale = share(&window);
+        const float *from = dy + (int64_t)at * k;
+        int wide = window.right - window.left;
+        for (int p = 0; p < (window.bottom - window.top) * wide; p++) {
+            int64_t to = (int64_t)(window.top + p / wide) * layer->in.w + window.left + p % wide;
+            for (int j = 0; j < k; j++)
+                dx[to * k + j] += scale * from[j];
+        }
+    }
+}
+
+static void backward(const cr_layer *layer, float *dx, const float *dy, const float *x,
+                     const cr_tile *channels, int samples)
+{
+    int k = channels->k;
+    int64_t in = (int64_t)layer->in.h * layer->in.w;
+    int64_t out = (int64_t)layer->out.h * layer->out.w;
+    (void)x;
+#pragma omp parallel for schedule(static) if (samples * in * k >= 1 << 16)
+    for (int n = 0; n < samples; n++)
+        backward_sample(layer, dx + n * in * k, dy + n * out * k, k);
+}
+
+static const cr_mapping mapping = {
+    .channelwise = true,
+    .forward = forward,
+    .backward = backward,
+};
+
+const cr_layer_type cr_layer_type_average_pool = {
+    .name = "average_pool",
+    .shape = shape,
+    .mapping = &mapping,
+};

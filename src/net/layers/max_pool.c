@@ -1,0 +1,85 @@
+/*
+ * max_pool: the largest value of each K x K window, channel by channel. The gradient goes to the
+ * first position that has it, found again from the input.
+ */
+#include "../window.h"
+
+#include <float.h>
+#include <string.h>
+
+static void forward_at(const cr_layer *layer, float *restrict y, const float *x, int oh, int ow)
+{
+    cr_window window = cr_window_at(layer, oh, ow);
+    int channels = layer->in.c;
+    for (int c = 0; c < channels; c++)
+        y[c] = -FLT_MAX;
+    for (int h = window.top; h < window.bottom; h++) {
+        for (int w = window.left; w < window.right; w++) {
+            const float *from = x + ((int64_t)h * layer->in.w + w) * channels;
+            for (int c = 0; c < channels; c++)
+                y[c] = from[c] > y[c] || from[c] != from[c] ? from[c] : y[c];
+        }
+    }
+}
+
+static void forward(const cr_layer *layer, float *y, const float *x, int samples)
+{
+    int64_t in = (int64_t)layer->in.h * layer->in.w * layer->in.c;
+    int places = layer->out.h * layer->out.w;
+#pragma omp parallel for schedule(static) if (samples * in >= 1 << 16)
+    for (int at = 0; at < samples * places; at++)
+        forward_at(layer, y + (int64_t)at * layer->in.c, x + at / places * in,
+                   at % places / layer->out.w, at % layer->out.w);
+}
+
+/* Where in the window channel c is largest; x one sample. */
+static int64_t largest(const cr_layer *layer, const float *x, const cr_window *window, int c)
+{
+    int64_t best = -1;
+    for (int h = window->top; h < window->bottom; h++) {
+        for (int w = window->left; w < window->right; w++) {
+            int64_t at = (int64_t)h * layer->in.w + w;
+            if (best < 0 || x[at * layer->in.c + c] > x[best * layer->in.c + c])
+                best = at;
+        }
+    }
+    return best;
+}
+
+static void backward_sample(const cr_layer *layer, float *dx, const float *dy, const float *x,
+                            const cr_tile *channels)
+{
+    int k = channels->k;
+    memset(dx, 0, (size_t)layer->in.h * (size_t)layer->in.w * (size_t)k * sizeof *dx);
+    for (int at = 0; at < layer->out.h * layer->out.w; at++) {
+        cr_window window = cr_window_at(layer, at / layer->out.w, at % layer->out.w);
+        for (int j = 0; j < k; j++) {
+            int c = channels->index != NULL ? channels->index[j] : j;
+            dx[largest(layer, x, &window, c) * k + j] += dy[(int64_t)at * k + j];
+        }
+    }
+}
+
+static void backward(const cr_layer *layer, float *dx, const float *dy, const float *x,
+                     const cr_tile *channels, int samples)
+{
+    int64_t in = (int64_t)layer->in.h * layer->in.w;
+    int64_t out = (int64_t)layer->out.h * layer->out.w;
+#pragma omp parallel for schedule(static) if (samples * in * channels->k >= 1 << 16)
+    for (int n = 0; n < samples; n++)
+        backward_sample(layer, dx + n * in * channels->k, dy + n * out * channels->k,
+                        x + n * in * layer->in.c, channels);
+}
+
+static const cr_mapping mapping = {
+    .channelwise = true,
+    .keeps_input = true,
+    .forward = forward,
+    .backward = backward,
+};
+
+const cr_layer_type cr_layer_type_max_pool = {
+    .name = "max_pool",
+    .shape = cr_window_shape,
+    .mapping = &mapping,
+};

@@ -1,0 +1,95 @@
+/*
+ * zero_pad: the shortcut without weights of He et al. 2015 (option A), as the paper's code base has
+ * it: average pooling over stride x stride windows, then channels of zeros on both sides up to
+ * `width`. Width equal to the channels and stride 1 is the identity, which also serves as a
+ * flatten.
+ */
+#include "../window.h"
+
+#include <string.h>
+
+static cr_status shape(cr_layer *layer)
+{
+    cr_layer_plan *plan = &layer->plan;
+    plan->width = plan->width > 0 ? plan->width : layer->in.c;
+    CR_CHECK(plan->width >= layer->in.c, CR_BAD_CONFIG,
+             "layer %s: expected a width of at least the input's %d channels, found %d",
+             layer->name, layer->in.c, plan->width);
+    plan->kernel = plan->stride;
+    plan->valid = true;
+    CR_TRY(cr_window_shape(layer));
+    layer->out.c = plan->width;
+    return CR_OK;
+}
+
+/* Channel of the output where the input's first one is. */
+static int begin(const cr_layer *layer)
+{
+    return (layer->out.c - layer->in.c) / 2;
+}
+
+static void forward_at(const cr_layer *layer, float *y, const float *x, int oh, int ow)
+{
+    int stride = layer->plan.stride;
+    int channels = layer->in.c;
+    float scale = 1.0F / (float)(stride * stride);
+    float *restrict to = y + begin(layer);
+    memset(y, 0, (size_t)layer->out.c * sizeof *y);
+    for (int p = 0; p < stride * stride; p++) {
+        int row = oh * stride + p / stride;
+        int column = ow * stride + p % stride;
+        int64_t at = (int64_t)row * layer->in.w + column;
+        const float *from = x + at * channels;
+        for (int c = 0; c < channels; c++)
+            to[c] += scale * from[c];
+    }
+}
+
+static void forward(const cr_layer *layer, float *y, const float *x, int samples)
+{
+    int64_t in = (int64_t)layer->in.h * layer->in.w * layer->in.c;
+    int places = layer->out.h * layer->out.w;
+#pragma omp parallel for schedule(static) if (samples * in >= 1 << 16)
+    for (int at = 0; at < samples * places; at++)
+        forward_at(layer, y + (int64_t)at * layer->out.c, x + at / places * in,
+                   at % places / layer->out.w, at % layer->out.w);
+}
+
+static void backward_sample(const cr_layer *layer, float *dx, const float *dy)
+{
+    int stride = layer->plan.stride;
+    int channels = layer->in.c;
+    float scale = 1.0F / (float)(stride * stride);
+    for (int at = 0; at < layer->in.h * layer->in.w; at++) {
+        int oh = at / layer->in.w / stride;
+        int ow = at % layer->in.w / stride;
+        bool seen = oh < layer->out.h && ow < layer->out.w; /* an odd last row or column is not */
+        const float *from = dy + ((int64_t)oh * layer->out.w + ow) * layer->out.c + begin(layer);
+        float *restrict to = dx + (int64_t)at * channels;
+        for (int c = 0; c < channels; c++)
+            to[c] = seen ? scale * from[c] : 0;
+    }
+}
+
+static void backward(const cr_layer *layer, float *dx, const float *dy, const float *x,
+                     const cr_tile *channels, int samples)
+{
+    int64_t in = (int64_t)layer->in.h * layer->in.w * layer->in.c;
+    int64_t out = (int64_t)layer->out.h * layer->out.w * layer->out.c;
+    (void)x;
+    (void)channels; /* all: its target is dense */
+#pragma omp parallel for schedule(static) if (samples * in >= 1 << 16)
+    for (int n = 0; n < samples; n++)
+        backward_sample(layer, dx + n * in, dy + n * out);
+}
+
+static const cr_mapping mapping = {
+    .forward = forward,
+    .backward = backward,
+};
+
+const cr_layer_type cr_layer_type_zero_pad = {
+    .name = "zero_pad",
+    .shape = shape,
+    .mapping = &mapping,
+};

@@ -1,0 +1,193 @@
+/*
+ * tensors: what lies between segments. Which of them carry all channels backwards, which share
+ * memory, and how the gradients of several readers come together.
+ */
+#include "chain.h"
+
+#include <string.h>
+
+int cr_segment_positions(const cr_net *net, int s)
+{
+    const cr_shape *in = &net->layers[net->segments[s].consumer].in;
+    return in->h * in->w;
+}
+
+int cr_segment_rows(const cr_net *net, int s)
+{
+    return net->pass_rows * cr_segment_positions(net, s);
+}
+
+/* ---- who needs what -------------------------------------------------------------------------- */
+
+static void count_users(cr_net *net)
+{
+    for (int t = 0; t < net->tensor_count; t++)
+        net->tensors[t].first_writer = -1;
+    for (int s = 0; s < net->segment_count; s++) {
+        const cr_segment *segment = &net->segments[s];
+        cr_tensor *source = &net->tensors[segment->source];
+        source->readers++;
+        source->reader = s;
+        source->last_user = s;
+        source->dense = source->dense || segment->n != source->shape.c;
+        if (segment->target < 0)
+            continue;
+        cr_tensor *target = &net->tensors[segment->target];
+        const cr_mapping *mapping = net->layers[segment->consumer].type->mapping;
+        bool mixes = mapping != NULL && !mapping->channelwise; /* wants all of its gradient */
+        target->dense = target->dense || segment->adds || mixes;
+        target->last_user = s;
+        if (target->first_writer < 0)
+            target->first_writer = s;
+    }
+    for (int t = 0; t < net->tensor_count; t++)
+        net->tensors[t].dense =
+            net->tensors[t].dense || net->tensors[t].readers != 1 || !net->liveness;
+}
+
+static const cr_pick *live_of(const cr_net *net, const cr_segment *segment)
+{
+    if (segment->target < 0)
+        return NULL;
+    const cr_tensor *target = &net->tensors[segment->target];
+    return target->dense ? &target->all : net->segments[target->reader].active;
+}
+
+static const cr_pick *active_of(const cr_net *net, const cr_segment *segment)
+{
+    const cr_mapping *mapping = net->layers[segment->consumer].type->mapping;
+    if (mapping == NULL)
+        return &segment->pick;
+    return mapping->channelwise ? segment->live : &net->tensors[segment->source].all;
+}
+
+void cr_tensors_link(cr_net *net)
+{
+    count_users(net);
+    for (int s = net->segment_count - 1; s >= 0; s--) {
+        cr_segment *segment = &net->segments[s];
+        segment->live = live_of(net, segment);
+        segment->active = active_of(net, segment);
+    }
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Most channels that the gradient of tensor t can have. */
+static int gradient_channels(const cr_net *net, const cr_tensor *t)
+{
+    if (t->dense)
+        return t->shape.c;
+    const cr_segment *reader = &net->segments[t->reader];
+    if (net->layers[reader->consumer].type->mapping == NULL)
+        return reader->most;
+    return gradient_channels(net, &net->tensors[reader->target]);
+}
+
+static int64_t floats(const cr_net *net, const cr_tensor *t, int channels)
+{
+    return (int64_t)net->rows * t->shape.h * t->shape.w * channels;
+}
+
+static bool live_together(const cr_tensor *a, const cr_tensor *b)
+{
+    return a->first_writer <= b->last_user && b->first_writer <= a->last_user;
+}
+
+/* The lowest slot whose tensors so far never live together with tensor t; slots [tensor_count]. */
+static int free_slot(const cr_net *net, const int *slots, int t)
+{
+    for (int slot = 0;; slot++) {
+        bool is_free = true;
+        for (int other = 1; other < t; other++)
+            is_free = is_free && !(slots[other] == slot &&
+                                   live_together(&net->tensors[other], &net->tensors[t]));
+        if (is_free)
+            return slot;
+    }
+}
+
+static void place_slot(cr_net *net, cr_arena *arena, const int *slots, int slot)
+{
+    int64_t values = 0;
+    int64_t gradient = 0;
+    for (int t = 1; t < net->tensor_count; t++) {
+        const cr_tensor *tensor = &net->tensors[t];
+        if (slots[t] != slot)
+            continue;
+        values = larger(values, floats(net, tensor, tensor->shape.c));
+        gradient = larger(gradient, floats(net, tensor, gradient_channels(net, tensor)));
+    }
+    float *memory[2] = {cr_arena_take(arena, values, sizeof(float)),
+                        cr_arena_take(arena, gradient, sizeof(float))};
+    for (int t = 1; t < net->tensor_count; t++) {
+        if (slots[t] != slot)
+            continue;
+        net->tensors[t].values = memory[0];
+        net->tensors[t].gradient = memory[1];
+    }
+}
+
+void cr_tensors_place(cr_net *net, cr_arena *arena)
+{
+    int *slots = net->slots;
+    int count = 0;
+    for (int t = 0; t < net->tensor_count; t++)
+        cr_pick_place(&net->tensors[t].all, net->tensors[t].shape.c, arena);
+    for (int t = 1; t < net->tensor_count; t++) {
+        slots[t] = free_slot(net, slots, t);
+        count = slots[t] >= count ? slots[t] + 1 : count;
+    }
+    for (int slot = 0; slot < count; slot++)
+        place_slot(net, arena, slots, slot);
+}
+
+/* ---- gradients ------------------------------------------------------------------------------- */
+
+float *cr_tensor_gradient_of(const cr_net *net, int s)
+{
+    const cr_segment *segment = &net->segments[s];
+    const cr_tensor *source = &net->tensors[segment->source];
+    if (segment->source == 0)
+        return NULL;
+    bool direct = !source->dense || (!source->has_gradient && segment->active->k == segment->n &&
+                                     segment->n == source->shape.c);
+    bool flattened = segment->n != source->shape.c && segment->active->k == segment->n;
+    return direct || (flattened && !source->has_gradient) ? source->gradient : net->flow;
+}
+
+/* to [C] at I (+)= from [k] */
+static void add_row(float *restrict to, const float *restrict from, const cr_pick *pick)
+{
+    const int *index = pick->index;
+    if (pick->k == pick->n)
+        for (int c = 0; c < pick->n; c++)
+            to[c] += from[c];
+    else
+        for (int j = 0; j < pick->k; j++)
+            to[index[j]] += from[j];
+}
+
+void cr_tensor_add_gradient(cr_net *net, int s, const float *dx)
+{
+    const cr_segment *segment = &net->segments[s];
+    cr_tensor *source = &net->tensors[segment->source];
+    const cr_pick *pick = segment->active;
+    int rows = cr_segment_rows(net, s);
+    bool fresh = !source->has_gradient;
+    source->has_gradient = true;
+    if (dx == source->gradient)
+        return;
+#pragma omp parallel for schedule(static) if ((int64_t)rows * pick->k >= 1 << 16)
+    for (int row = 0; row < rows; row++) {
+        float *to = source->gradient + (int64_t)row * pick->n;
+        if (fresh)
+            memset(to, 0, (size_t)pick->n * sizeof *to);
+        add_row(to, dx + (int64_t)row * pick->k, pick);
+    }
+}

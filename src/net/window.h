@@ -1,0 +1,18 @@
+/* window.h: the windows of pooling layers. */
+#ifndef NET_WINDOW_H
+#define NET_WINDOW_H
+
+#include "colrow/net.h"
+
+/* The part of the image that output position (oh, ow) sees: rows [top, bottom), columns [left,
+ * right). */
+typedef struct cr_window {
+    int top, bottom, left, right;
+} cr_window;
+
+cr_window cr_window_at(const cr_layer *layer, int oh, int ow);
+
+/* Output shape and padding of a K x K window, SAME or VALID, the channels kept. */
+cr_status cr_window_shape(cr_layer *layer);
+
+#endif
