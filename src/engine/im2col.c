@@ -9,6 +9,7 @@
  * With 1x1 kernels of stride 1, C is X itself and nothing is copied.
  */
 #include "convolution.h"
+#include "partial.h"
 #include "product.h"
 
 #include <omp.h>
@@ -161,15 +162,21 @@ static cr_product weight_product(float *dw, const float *patches, const float *d
 /* ---- the convolution ---------------------------------------------------------------------------
  */
 
+static int64_t weights_size(const cr_conv_sizes *s)
+{
+    return (int64_t)patch_size(s) * s->out;
+}
+
 static int64_t prepared(const cr_conv_sizes *sizes, bool backward)
 {
     (void)backward;
-    return (int64_t)patch_size(sizes) * sizes->out;
+    return weights_size(sizes);
 }
 
 static void prepare(float *to, const float *w, const cr_conv_sizes *sizes, bool backward)
 {
-    memcpy(to, w, (size_t)prepared(sizes, backward) * sizeof(float));
+    (void)backward;
+    memcpy(to, w, (size_t)weights_size(sizes) * sizeof(float));
 }
 
 /* Floats for the patches of a block: no less for fewer channels, of which a block has more rows. */
@@ -181,7 +188,8 @@ static int64_t block_size(const cr_conv_sizes *s)
 
 static size_t work(const cr_conv_sizes *sizes, int threads)
 {
-    return is_plain(sizes) ? 0 : (size_t)(threads * block_size(sizes)) * sizeof(float);
+    int64_t room = threads * block_size(sizes) + cr_partial_room(weights_size(sizes));
+    return is_plain(sizes) ? 0 : (size_t)room * sizeof(float);
 }
 
 static void forward(float *y, const float *x, const float *w, const cr_conv_sizes *s, void *work)
@@ -236,26 +244,40 @@ static void input_gradient(float *dx, const float *dy, const float *w, const cr_
     }
 }
 
+/* dw (+)= the sum over a block, by all threads or, inside a parallel region, by this one */
+static void add_block(float *dw, const float *x, const float *dy, const cr_conv_sizes *s,
+                      int64_t first, bool add, float *patches)
+{
+    enum { STRIP = 16 }; /* rows that a thread gathers at a time */
+    int rows = (int)smaller(rows_a_block(s), positions(s) - first);
+#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1 && !omp_in_parallel())
+    for (int r = 0; r < rows; r += STRIP)
+        gather(patches + (int64_t)r * patch_size(s), x, s, first + r,
+               (int)smaller(STRIP, rows - r));
+    cr_product part = weight_product(dw, patches, dy + first * s->out, s, rows, add);
+    cr_product_shared(&part);
+}
+
 static void weight_gradient(float *dw, const float *x, const float *dy, const cr_conv_sizes *s,
                             bool accumulate, void *work)
 {
-    enum { STRIP = 16 }; /* rows that a thread gathers at a time */
     if (is_plain(s)) {
         cr_product all = weight_product(dw, x, dy, s, positions(s), accumulate);
         cr_product_shared(&all);
         return;
     }
     int block = rows_a_block(s);
-    for (int64_t first = 0; first < positions(s); first += block) {
-        int rows = (int)smaller(block, positions(s) - first);
-#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
-        for (int r = 0; r < rows; r += STRIP)
-            gather((float *)work + (int64_t)r * patch_size(s), x, s, first + r,
-                   (int)smaller(STRIP, rows - r));
-        cr_product part =
-            weight_product(dw, work, dy + first * s->out, s, rows, accumulate || first > 0);
-        cr_product_shared(&part);
+    int64_t size = weights_size(s);
+    float *patches = (float *)work + cr_partial_room(size);
+    cr_partial sum = cr_partial_at(work, size, (positions(s) + block - 1) / block);
+#pragma omp parallel for schedule(dynamic) if (cr_partial_apart(&sum))
+    for (int part = 0; part < sum.parts; part++) {
+        int64_t first = cr_partial_first(&sum, part);
+        for (int64_t b = first; b < cr_partial_first(&sum, part + 1); b++)
+            add_block(sum.at + part * sum.stride, x, dy, s, b * block, b > first,
+                      patches + omp_get_thread_num() * block_size(s));
     }
+    cr_partial_sum(dw, &sum, accumulate);
 }
 
 const cr_convolution cr_convolution_im2col = {

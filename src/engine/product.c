@@ -69,7 +69,7 @@ void cr_product_shared(const cr_product *p)
     int across = (p->n + columns - 1) / columns;
     int down = (p->m + rows - 1) / rows;
     /* also for one panel: outside a parallel region an OpenMP BLAS would thread by itself */
-#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
+#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1 && !omp_in_parallel())
     for (int panel = 0; panel < across * down; panel++) {
         cr_product part =
             panel_at(p, panel / across * rows, panel % across * columns, rows, columns);

@@ -19,7 +19,8 @@ typedef struct cr_product {
  * elsewhere an OpenMP BLAS would thread by itself. */
 void cr_product_alone(const cr_product *product);
 
-/* The product shared out among OpenMP threads in panels of C. The cut depends on the sizes alone,
+/* The product shared out among OpenMP threads in panels of C, or inside a parallel region by the
+ * calling thread in the same panels. The cut depends on the sizes alone,
  * so the bits do not depend on the number of threads. */
 void cr_product_shared(const cr_product *product);
 

@@ -19,6 +19,7 @@
  */
 #include "convolution.h"
 #include "packed.h"
+#include "partial.h"
 #include "product.h"
 #include "winograd_tiles.h"
 #include "winograd_transform.h"
@@ -44,10 +45,16 @@ static int64_t largest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Tiles of a block, a multiple of CR_PACKED_ROWS. Measured on Zen 4 with 36 to 126 for 64 to 640
- * channels: within 4% of the best for each (larger blocks leave the second-level cache, smaller
- * ones read U too often). */
-enum { BLOCK = 48 };
+/* Tiles of a block, a multiple of CR_PACKED_ROWS. Each block reads all of U, which is the larger
+ * the more channels there are; V and M should stay in the second-level cache. Measured on Zen 4
+ * with 24 to 96 tiles: best are 24 for 64 channels, 24 to 48 for 160, 72 to 96 for 320, 96 for 640.
+ */
+static int block_tiles(const cr_conv_sizes *s)
+{
+    enum { LEAST = 24, MOST = 96, CHANNELS_A_TILE = 8 };
+    int tiles = (s->in + s->out) / CHANNELS_A_TILE / CR_PACKED_ROWS * CR_PACKED_ROWS;
+    return tiles < LEAST ? LEAST : tiles > MOST ? MOST : tiles;
+}
 
 /* Floats of the row of zeros, and of V and M of a block. */
 static int64_t zeros_size(const cr_conv_sizes *s)
@@ -57,7 +64,8 @@ static int64_t zeros_size(const cr_conv_sizes *s)
 
 static int64_t block_size(const cr_conv_sizes *s)
 {
-    return cr_planes_size(BLOCK, s->in) + cr_planes_size(BLOCK, cr_packed_columns(s->out));
+    int block = block_tiles(s);
+    return cr_planes_size(block, s->in) + cr_planes_size(block, cr_packed_columns(s->out));
 }
 
 /* ---- weights ---------------------------------------------------------------------------------
@@ -125,10 +133,11 @@ static void convolve_block(float *y, const float *x, const float *u, const cr_ti
                            int64_t first, float *space)
 {
     const cr_conv_sizes *s = t->sizes;
-    int tiles = (int)(t->count - first < BLOCK ? t->count - first : BLOCK);
+    int block = block_tiles(s);
+    int tiles = (int)(t->count - first < block ? t->count - first : block);
     int row = cr_packed_columns(s->out);
-    cr_planes v = cr_planes_at(space, BLOCK, s->in, s->in);
-    cr_planes m = cr_planes_at(space + cr_planes_size(BLOCK, s->in), BLOCK, s->out, row);
+    cr_planes v = cr_planes_at(space, block, s->in, s->in);
+    cr_planes m = cr_planes_at(space + cr_planes_size(block, s->in), block, s->out, row);
     bool share = omp_get_max_threads() > 1 && !omp_in_parallel();
 #pragma omp parallel for schedule(static) if (share)
     for (int i = 0; i < tiles; i++)
@@ -154,11 +163,12 @@ static void forward(float *y, const float *x, const float *u, const cr_conv_size
     float *space = zeros + zeros_size(sizes);
     memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
     cr_tiling t = cr_tiling_of(sizes, zeros);
+    int block = block_tiles(sizes);
     int threads = omp_get_max_threads();
     bool share =
-        threads > 1 && t.count >= (int64_t)2 * threads * BLOCK; /* enough blocks for each */
+        threads > 1 && t.count >= (int64_t)2 * threads * block; /* enough blocks for each */
 #pragma omp parallel for schedule(dynamic) if (share)
-    for (int64_t first = 0; first < t.count; first += BLOCK)
+    for (int64_t first = 0; first < t.count; first += block)
         convolve_block(y, x, u, &t, first, space + omp_get_thread_num() * block_size(sizes));
 }
 
@@ -188,15 +198,17 @@ static void input_gradient(float *dx, const float *dy, const float *u, const cr_
 /* ---- weight gradient ---------------------------------------------------------------------------
  */
 
-/* dU [36, IN, OUT] (+)= V^T (A dy A^T) of a block, added but for the first */
+/* dU [36, IN, OUT] (+)= V^T (A dy A^T) of a block, by all threads or, inside a parallel region, by
+ * this one. */
 static void correlate_block(float *du, const float *x, const float *dy, const cr_tiling *t,
-                            int64_t first, float *space)
+                            int64_t first, bool add, float *space)
 {
     const cr_conv_sizes *s = t->sizes;
-    int tiles = (int)(t->count - first < BLOCK ? t->count - first : BLOCK);
-    cr_planes v = cr_planes_at(space, BLOCK, s->in, s->in);
-    cr_planes m = cr_planes_at(space + cr_planes_size(BLOCK, s->in), BLOCK, s->out, s->out);
-    bool share = omp_get_max_threads() > 1;
+    int block = block_tiles(s);
+    int tiles = (int)(t->count - first < block ? t->count - first : block);
+    cr_planes v = cr_planes_at(space, block, s->in, s->in);
+    cr_planes m = cr_planes_at(space + cr_planes_size(block, s->in), block, s->out, s->out);
+    bool share = omp_get_max_threads() > 1 && !omp_in_parallel();
 #pragma omp parallel for schedule(static) if (share)
     for (int i = 0; i < tiles; i++) {
         cr_tile_input(&v, i, t, first + i, x);
@@ -214,7 +226,7 @@ static void correlate_block(float *du, const float *x, const float *dy, const cr
                                        .lda = s->in,
                                        .ldb = s->out,
                                        .ldc = s->out,
-                                       .add = first > 0});
+                                       .add = add});
 }
 
 /* dw [3, 3] of input channel i and all outputs (+)= G^T dU G */
@@ -252,11 +264,20 @@ static void weight_gradient(float *dw, const float *x, const float *dy, const cr
 {
     float *zeros = work;
     float *du = zeros + zeros_size(sizes);
-    float *space = du + (gradient_size(sizes) + 15) / 16 * 16;
+    float *space = du + cr_partial_room(gradient_size(sizes));
     memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
     cr_tiling t = cr_tiling_of(sizes, zeros);
-    for (int64_t first = 0; first < t.count; first += BLOCK)
-        correlate_block(du, x, dy, &t, first, space);
+    int block = block_tiles(sizes);
+    cr_partial sum = cr_partial_at(du, gradient_size(sizes), (t.count + block - 1) / block);
+#pragma omp parallel for schedule(dynamic) if (cr_partial_apart(&sum))
+    for (int part = 0; part < sum.parts; part++) {
+        int64_t first = cr_partial_first(&sum, part);
+        for (int64_t b = first; b < cr_partial_first(&sum, part + 1); b++)
+            correlate_block(du + part * sum.stride, x, dy, &t, b * block, b > first,
+                            space + omp_get_thread_num() * block_size(sizes));
+    }
+    if (sum.parts > 1)
+        cr_partial_sum(du, &sum, false);
 #pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
     for (int i = 0; i < sizes->in; i++)
         finish_weights(dw, du, sizes, i, accumulate);
@@ -265,10 +286,9 @@ static void weight_gradient(float *dw, const float *x, const float *dy, const cr
 static size_t work(const cr_conv_sizes *sizes, int threads)
 {
     cr_conv_sizes back = exchanged(sizes);
-    int64_t pass = threads * largest(block_size(sizes), block_size(&back));
-    int64_t gradient = (gradient_size(sizes) + 15) / 16 * 16 + cr_planes_size(BLOCK, sizes->in) +
-                       cr_planes_size(BLOCK, sizes->out);
-    return (size_t)(zeros_size(sizes) + largest(pass, gradient)) * sizeof(float);
+    int64_t blocks = threads * largest(block_size(sizes), block_size(&back));
+    int64_t room = zeros_size(sizes) + cr_partial_room(gradient_size(sizes)) + blocks;
+    return (size_t)room * sizeof(float);
 }
 
 const cr_convolution cr_convolution_winograd4 = {
