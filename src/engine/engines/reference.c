@@ -48,6 +48,17 @@ static void dense_weight_gradient(float *dw, const float *x, const float *dy,
     }
 }
 
+/* Where a position of an image stack [N, H, W] lies. */
+typedef struct place {
+    int b, row, column;
+} place;
+
+static place place_of(int64_t position, int h, int w)
+{
+    int64_t pixels = (int64_t)h * w;
+    return (place){(int)(position / pixels), (int)(position % pixels / w), (int)(position % w)};
+}
+
 /* Offset of pixel (row, column) of image b in [N, H, W, channels]; -1 outside the image. */
 static int64_t pixel(int b, int row, int column, int h, int w, int channels)
 {
@@ -56,14 +67,13 @@ static int64_t pixel(int b, int row, int column, int h, int w, int channels)
 }
 
 /* sum over kh, kw, i of X_b,(oh stride + kh - pad_top),(ow stride + kw - pad_left),i W_kh,kw,i,o */
-static double output_at(const float *x, const float *w, const cr_conv_sizes *s, int b, int oh,
-                        int ow, int o)
+static double output_at(const float *x, const float *w, const cr_conv_sizes *s, place p, int o)
 {
     double sum = 0;
     for (int tap = 0; tap < s->kernel * s->kernel; tap++) {
-        int row = oh * s->stride + tap / s->kernel - s->pad_top;
-        int column = ow * s->stride + tap % s->kernel - s->pad_left;
-        int64_t at = pixel(b, row, column, s->h, s->w, s->in);
+        int row = p.row * s->stride + tap / s->kernel - s->pad_top;
+        int column = p.column * s->stride + tap % s->kernel - s->pad_left;
+        int64_t at = pixel(p.b, row, column, s->h, s->w, s->in);
         for (int i = 0; at >= 0 && i < s->in; i++)
             sum += (double)x[at + i] * w[((int64_t)tap * s->in + i) * s->out + o];
     }
@@ -74,25 +84,23 @@ static void conv_forward(float *y, const float *x, const float *prepared,
                          const cr_conv_sizes *sizes, void *work)
 {
     (void)work;
-    for (int b = 0; b < sizes->n; b++)
-        for (int oh = 0; oh < sizes->oh; oh++)
-            for (int ow = 0; ow < sizes->ow; ow++)
-                for (int o = 0; o < sizes->out; o++)
-                    *y++ = (float)output_at(x, prepared, sizes, b, oh, ow, o);
+    for (int64_t at = 0; at < (int64_t)sizes->n * sizes->oh * sizes->ow; at++)
+        for (int o = 0; o < sizes->out; o++)
+            *y++ = (float)output_at(x, prepared, sizes, place_of(at, sizes->oh, sizes->ow), o);
 }
 
 /* The same sum read from the input's side: the outputs (oh, ow) with oh stride + kh - pad_top = row
  * and ow stride + kw - pad_left = column. */
-static double input_gradient_at(const float *dy, const float *w, const cr_conv_sizes *s, int b,
-                                int row, int column, int i)
+static double input_gradient_at(const float *dy, const float *w, const cr_conv_sizes *s, place p,
+                                int i)
 {
     double sum = 0;
     for (int tap = 0; tap < s->kernel * s->kernel; tap++) {
-        int down = row + s->pad_top - tap / s->kernel;
-        int across = column + s->pad_left - tap % s->kernel;
+        int down = p.row + s->pad_top - tap / s->kernel;
+        int across = p.column + s->pad_left - tap % s->kernel;
         if (down % s->stride != 0 || across % s->stride != 0)
             continue;
-        int64_t at = pixel(b, down / s->stride, across / s->stride, s->oh, s->ow, s->out);
+        int64_t at = pixel(p.b, down / s->stride, across / s->stride, s->oh, s->ow, s->out);
         for (int o = 0; at >= 0 && o < s->out; o++)
             sum += (double)dy[at + o] * w[((int64_t)tap * s->in + i) * s->out + o];
     }
@@ -103,11 +111,10 @@ static void conv_input_gradient(float *dx, const float *dy, const float *prepare
                                 const cr_conv_sizes *sizes, void *work)
 {
     (void)work;
-    for (int b = 0; b < sizes->n; b++)
-        for (int row = 0; row < sizes->h; row++)
-            for (int column = 0; column < sizes->w; column++)
-                for (int i = 0; i < sizes->in; i++)
-                    *dx++ = (float)input_gradient_at(dy, prepared, sizes, b, row, column, i);
+    for (int64_t at = 0; at < (int64_t)sizes->n * sizes->h * sizes->w; at++)
+        for (int i = 0; i < sizes->in; i++)
+            *dx++ =
+                (float)input_gradient_at(dy, prepared, sizes, place_of(at, sizes->h, sizes->w), i);
 }
 
 /* sum over b, oh, ow of X_b,(oh stride + kh - pad_top),(ow stride + kw - pad_left),i dY_b,oh,ow,o
@@ -117,10 +124,10 @@ static double weight_gradient_at(const float *x, const float *dy, const cr_conv_
 {
     double sum = 0;
     for (int64_t at = 0; at < (int64_t)s->n * s->oh * s->ow; at++) {
-        int b = (int)(at / ((int64_t)s->oh * s->ow));
-        int row = (int)(at / s->ow % s->oh) * s->stride + tap / s->kernel - s->pad_top;
-        int column = (int)(at % s->ow) * s->stride + tap % s->kernel - s->pad_left;
-        int64_t input = pixel(b, row, column, s->h, s->w, s->in);
+        place p = place_of(at, s->oh, s->ow);
+        int row = p.row * s->stride + tap / s->kernel - s->pad_top;
+        int column = p.column * s->stride + tap % s->kernel - s->pad_left;
+        int64_t input = pixel(p.b, row, column, s->h, s->w, s->in);
         if (input >= 0)
             sum += (double)x[input + i] * dy[at * s->out + o];
     }
