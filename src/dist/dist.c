@@ -42,12 +42,14 @@ int64_t cr_dist_extra(int segments)
 
 cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options *sampling)
 {
+    const cr_dist_mode *mode = cr_dist_mode_find(options->agreement);
     bool from_inputs = cr_score_find(sampling->scores)->needs_inputs;
+    bool needs_same = mode != NULL && mode->alone && mode->equal;
     CR_CHECK(
-        strcmp(options->agreement, "weights") != 0 || !from_inputs, CR_BAD_CONFIG,
-        "agreement: weights: expected sampling.scores weight_norm or uniform, which every rank "
-        "knows without a message; found %s",
-        sampling->scores);
+        !needs_same || !from_inputs, CR_BAD_CONFIG,
+        "agreement: %s: expected sampling.scores weight_norm or uniform, which every rank knows "
+        "without a message; found %s",
+        options->agreement, sampling->scores);
     return CR_OK;
 }
 

@@ -42,3 +42,14 @@ cr_window cr_window_at(const cr_layer *layer, int oh, int ow)
     return (cr_window){clamp(top, layer->in.h), clamp(top + layer->plan.kernel, layer->in.h),
                        clamp(left, layer->in.w), clamp(left + layer->plan.kernel, layer->in.w)};
 }
+
+void cr_window_each(const cr_layer *layer, float *y, const float *x, int samples,
+                    cr_window_function at)
+{
+    int64_t in = (int64_t)layer->in.h * layer->in.w * layer->in.c;
+    int places = layer->out.h * layer->out.w;
+#pragma omp parallel for schedule(static) if (samples * in >= 1 << 16)
+    for (int i = 0; i < samples * places; i++)
+        at(layer, y + (int64_t)i * layer->out.c, x + i / places * in, i % places / layer->out.w,
+           i % places % layer->out.w);
+}

@@ -15,4 +15,11 @@ cr_window cr_window_at(const cr_layer *layer, int oh, int ow);
 /* Output shape and padding of a K x K window, SAME or VALID, the channels kept. */
 cr_status cr_window_shape(cr_layer *layer);
 
+/* y [OC] of output position (oh, ow) from one sample's x [H, W, C] */
+typedef void (*cr_window_function)(const cr_layer *layer, float *y, const float *x, int oh, int ow);
+
+/* All output positions of all samples, shared among threads. */
+void cr_window_each(const cr_layer *layer, float *y, const float *x, int samples,
+                    cr_window_function at);
+
 #endif

@@ -42,12 +42,7 @@ static void forward_at(const cr_layer *layer, float *restrict y, const float *x,
 
 static void forward(const cr_layer *layer, float *y, const float *x, int samples)
 {
-    int64_t in = (int64_t)layer->in.h * layer->in.w * layer->in.c;
-    int places = layer->out.h * layer->out.w;
-#pragma omp parallel for schedule(static) if (samples * in >= 1 << 16)
-    for (int at = 0; at < samples * places; at++)
-        forward_at(layer, y + (int64_t)at * layer->in.c, x + at / places * in,
-                   at % places / layer->out.w, at % layer->out.w);
+    cr_window_each(layer, y, x, samples, forward_at);
 }
 
 static void backward_sample(const cr_layer *layer, float *dx, const float *dy, int k)
