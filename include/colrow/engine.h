@@ -46,7 +46,8 @@ typedef struct cr_engine {
     /* ... prepared from w [K, K, IN, OUT] */
     void (*conv_prepare)(float *prepared, const float *w, const cr_conv_sizes *sizes,
                          bool backward);
-    /* bytes of scratch that any of the three products of these sizes (or of fewer images) wants */
+    /* bytes of scratch that any of the three products of these sizes (or of fewer images or
+     * channels) wants */
     size_t (*conv_work)(const cr_conv_sizes *sizes, int threads);
     /* y [N, OH, OW, OUT] */
     void (*conv_forward)(float *y, const float *x, const float *prepared,
