@@ -21,6 +21,9 @@ void cr_tensors_place(cr_net *net, cr_arena *arena);
 float *cr_tensor_gradient_of(const cr_net *net, int s);
 void cr_tensor_add_gradient(cr_net *net, int s, const float *dx);
 
+/* Lay the arrays of a net out in `arena`; called twice, to measure and to place. */
+void cr_net_lay_out(cr_net *net, cr_arena *arena);
+
 /* ---- chains ---------------------------------------------------------------------------------- */
 
 /* Statistics of the chain's layers over the micro-batch, and their factors. */

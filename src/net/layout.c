@@ -1,0 +1,200 @@
+/*
+ * layout: the one arena of a net. Parameters and gradients, weights gathered for a step, tensors
+ * between segments, and what is kept for a backward pass, which shares its memory with evaluations.
+ */
+#include "chain.h"
+
+/* Can segment s be sampled? */
+static bool is_sampled(const cr_net *net, int s)
+{
+    return net->segments[s].most < net->segments[s].n;
+}
+
+int cr_net_live_most(const cr_net *net, int s)
+{
+    const cr_tensor *target = &net->tensors[net->segments[s].target];
+    if (target->dense)
+        return target->shape.c;
+    const cr_segment *reader = &net->segments[target->reader];
+    return net->layers[reader->consumer].type->mapping != NULL
+               ? cr_net_live_most(net, target->reader)
+               : reader->most;
+}
+
+static void lay_out_prepared(cr_net *net, int s, cr_arena *arena)
+{
+    cr_segment *segment = &net->segments[s];
+    const cr_contraction *type = cr_segment_contraction(net, s);
+    if (type->prepared == NULL)
+        return;
+    cr_contract c = cr_segment_contract(net, s, segment->most, cr_net_live_most(net, s));
+    c.samples = net->rows;
+    int64_t forward = type->prepared(&c, false);
+    int64_t backward = segment->source != 0 ? type->prepared(&c, true) : 0;
+    if (forward > 0)
+        segment->prepared = cr_arena_take(arena, forward, sizeof(float));
+    if (backward > 0)
+        segment->prepared_live = cr_arena_take(arena, backward, sizeof(float));
+}
+
+static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
+{
+    cr_segment *segment = &net->segments[s];
+    const cr_layer *layer = &net->layers[segment->consumer];
+    cr_pick_place(&segment->pick, segment->n, arena);
+    if (cr_segment_contraction(net, s) == NULL)
+        return;
+    int64_t taps = cr_kernel_taps(layer);
+    int live = cr_net_live_most(net, s);
+    if (is_sampled(net, s) && net->score->needs_weights)
+        segment->row_norms = cr_arena_take(arena, taps * segment->n, sizeof(double));
+    if (is_sampled(net, s))
+        segment->weights = cr_arena_take(arena, taps * segment->most * layer->out.c, sizeof(float));
+    if (live < layer->out.c && segment->source != 0)
+        segment->weights_live = cr_arena_take(arena, taps * segment->most * live, sizeof(float));
+    lay_out_prepared(net, s, arena);
+}
+
+/* Does the consumer of segment s read the source itself, with nothing kept of it? */
+static bool reads_source(const cr_net *net, int s)
+{
+    const cr_segment *segment = &net->segments[s];
+    const cr_mapping *mapping = net->layers[segment->consumer].type->mapping;
+    if (segment->chain_count > 0 || is_sampled(net, s))
+        return false;
+    return segment->source == 0 || (mapping != NULL && !mapping->keeps_input);
+}
+
+static void lay_out_kept(cr_net *net, int s, cr_arena *arena)
+{
+    cr_segment *segment = &net->segments[s];
+    int64_t floats = (int64_t)net->rows * cr_segment_positions(net, s) * segment->most;
+    if (!reads_source(net, s))
+        segment->kept = cr_arena_take(arena, floats, sizeof(float));
+    for (int i = 0; i < segment->chain_count; i++) {
+        const cr_channelwise *type = net->layers[segment->chain_first + i].type->channelwise;
+        if (type->keeps_input)
+            segment->before[i] = cr_arena_take(arena, floats, sizeof(float));
+        if (type->keeps_output && i + 1 < segment->chain_count)
+            segment->after[i] = cr_arena_take(arena, floats, sizeof(float));
+    }
+}
+
+static void lay_out_statistics(cr_net *net, cr_arena *arena)
+{
+    net->statistics = cr_arena_take(arena, net->statistics_count, sizeof(float));
+    for (int l = 0; l < net->layer_count; l++) {
+        cr_layer *layer = &net->layers[l];
+        if (layer->statistics == 0)
+            continue;
+        layer->factors = cr_arena_take(arena, 2 * (int64_t)layer->in.c, sizeof(float));
+        layer->moments = cr_arena_take(arena, 3 * (int64_t)layer->in.c, sizeof(double));
+        layer->sums = cr_arena_take(arena, 2 * (int64_t)layer->in.c, sizeof(double));
+    }
+}
+
+/* Largest of what the segments share. */
+typedef struct extent {
+    int channels;
+    int64_t tile, flow, sum, evaluation, prepared; /* floats */
+    size_t work;                                   /* B */
+} extent;
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void measure_products(const cr_net *net, int s, extent *most)
+{
+    const cr_segment *segment = &net->segments[s];
+    const cr_contraction *type = cr_segment_contraction(net, s);
+    if (type == NULL || type->prepared == NULL)
+        return;
+    cr_contract c = cr_segment_contract(net, s, segment->n, net->layers[segment->consumer].out.c);
+    c.samples = net->rows;
+    most->prepared = larger(most->prepared, type->prepared(&c, false));
+    most->work = (size_t)larger((int64_t)most->work, (int64_t)type->work(&c));
+}
+
+static extent measure(const cr_net *net)
+{
+    extent most = {0};
+    for (int s = 0; s < net->segment_count; s++) {
+        const cr_segment *segment = &net->segments[s];
+        const cr_shape *out = &net->layers[segment->consumer].out;
+        int64_t rows = (int64_t)net->rows * cr_segment_positions(net, s);
+        most.channels = (int)larger(most.channels, segment->n);
+        most.tile = larger(most.tile, (int64_t)cr_chain_tile_rows(rows) * segment->n);
+        most.evaluation = larger(most.evaluation, rows * segment->n);
+        if (net->tensors[segment->source].dense)
+            most.flow = larger(most.flow, rows * segment->most);
+        if (segment->adds)
+            most.sum = larger(most.sum, (int64_t)net->rows * out->h * out->w * out->c);
+        if (net->layers[segment->consumer].type->mapping != NULL && segment->chain_count > 0)
+            most.sum = larger(most.sum, rows * segment->n);
+        measure_products(net, s, &most);
+    }
+    return most;
+}
+
+static void lay_out_shared(cr_net *net, const extent *most, cr_arena *arena)
+{
+    int64_t gradient = net->parameter_count + net->statistics_count + net->gradient_extra;
+    net->parameters = cr_arena_take(arena, net->parameter_count, sizeof(float));
+    net->gradient = cr_arena_take(arena, gradient, sizeof(float));
+    net->tile_floats = most->tile;
+    net->tiles = cr_arena_take(arena, net->threads * most->tile, sizeof(float));
+    net->partial = cr_arena_take(arena, (int64_t)CR_TILES_MAX * 2 * most->channels, sizeof(double));
+    net->norms[0] = cr_arena_take(arena, most->channels, sizeof(double));
+    net->norms[1] = cr_arena_take(arena, most->channels, sizeof(double));
+    net->scores = cr_arena_take(arena, most->channels, sizeof(double));
+    net->draw_scratch = cr_arena_take(arena, 1, cr_draw_scratch(most->channels));
+    net->flow = cr_arena_take(arena, most->flow, sizeof(float));
+    net->sum = cr_arena_take(arena, most->sum, sizeof(float));
+    net->work = cr_arena_take(arena, 1, most->work);
+}
+
+/* Called twice: to measure, and to place. What is kept for a backward pass and what an evaluation
+ * needs share their memory. */
+void cr_net_lay_out(cr_net *net, cr_arena *arena)
+{
+    extent most = measure(net);
+    lay_out_shared(net, &most, arena);
+    lay_out_statistics(net, arena);
+    cr_tensors_place(net, arena);
+    for (int s = 0; s < net->segment_count; s++)
+        lay_out_weights(net, s, arena);
+    size_t mark = arena->used;
+    for (int s = 0; s < net->segment_count; s++)
+        lay_out_kept(net, s, arena);
+    size_t training = arena->used;
+    net->activation_bytes = (int64_t)(training - mark);
+    arena->used = mark;
+    net->evaluation = cr_arena_take(arena, most.evaluation, sizeof(float));
+    net->evaluation_weights = cr_arena_take(arena, most.prepared, sizeof(float));
+    arena->used = arena->used > training ? arena->used : training;
+}
+
+/* Most channels of the input of segment s that can carry gradient. */
+static int active_most(const cr_net *net, int s)
+{
+    const cr_mapping *mapping = net->layers[net->segments[s].consumer].type->mapping;
+    return mapping != NULL && mapping->channelwise ? cr_net_live_most(net, s)
+                                                   : net->segments[s].most;
+}
+
+int64_t cr_net_message_floats(const cr_net *net)
+{
+    int64_t floats = net->statistics_count;
+    for (int s = 0; s < net->segment_count; s++) {
+        const cr_segment *segment = &net->segments[s];
+        const cr_layer *layer = &net->layers[segment->consumer];
+        if (cr_segment_contraction(net, s) != NULL)
+            floats += (int64_t)cr_kernel_taps(layer) * segment->most * cr_net_live_most(net, s);
+        for (int i = 0; i < segment->chain_count; i++)
+            floats += (int64_t)net->layers[segment->chain_first + i].parameter_count *
+                      active_most(net, s);
+    }
+    return floats;
+}
