@@ -38,12 +38,9 @@ cr_status cr_comm_same(cr_comm *comm, uint64_t value, const char *what);
 /* root's `bytes` bytes to all. Collective. */
 cr_status cr_comm_broadcast(cr_comm *comm, void *data, size_t bytes, int root);
 
-/* Sum, largest and smallest of `count` doubles over ranks, in place. Collective. */
+/* Sum and largest of `count` doubles over ranks, in place. Collective. */
 cr_status cr_comm_sum(cr_comm *comm, double *values, int count);
 cr_status cr_comm_largest(cr_comm *comm, double *values, int count);
-
-/* Every rank's `bytes` bytes to all, in rank order. out: size x bytes. Collective. */
-cr_status cr_comm_gather_all(cr_comm *comm, void *out, const void *data, size_t bytes);
 
 /* ---- sums of gradients ----------------------------------------------------------------------
  * Sums in flight: at most CR_COMM_FLIGHTS at a time. */

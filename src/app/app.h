@@ -38,9 +38,10 @@ typedef struct cr_usage {
     bool output, resume, json, overrides;
 } cr_usage;
 
-/* Parse with argp; CR_BAD_CONFIG with one line when they are wrong. Only `speaks` prints help. */
-cr_status cr_arguments_parse(cr_arguments *out, const cr_usage *usage, int argc, char **argv,
-                             bool speaks);
+/* Parse with argp; CR_BAD_CONFIG with one line when they are wrong on any rank. Rank 0 prints help
+ * where that is asked for. Collective. */
+cr_status cr_arguments_parse(cr_arguments *out, cr_comm *comm, const cr_usage *usage, int argc,
+                             char **argv);
 
 /* Log level, threads and binding from the options; warns of oversubscription. Collective. */
 cr_status cr_machine_prepare(cr_comm *comm, const cr_run_options *options);

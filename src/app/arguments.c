@@ -103,8 +103,7 @@ static void list_options(struct argp_option out[OPTIONS_MAX], const cr_usage *us
     out[n] = (struct argp_option){0};
 }
 
-cr_status cr_arguments_parse(cr_arguments *out, const cr_usage *usage, int argc, char **argv,
-                             bool speaks)
+static cr_status parse(cr_arguments *out, const cr_usage *usage, int argc, char **argv, bool speaks)
 {
     char *said = NULL;
     size_t bytes = 0;
@@ -135,4 +134,10 @@ cr_status cr_arguments_parse(cr_arguments *out, const cr_usage *usage, int argc,
     CR_CHECK(out->help || out->keys || out->subject != NULL, CR_BAD_CONFIG,
              "%s: expected %s; see %s --help", name, usage->arguments, name);
     return CR_OK;
+}
+
+cr_status cr_arguments_parse(cr_arguments *out, cr_comm *comm, const cr_usage *usage, int argc,
+                             char **argv)
+{
+    return cr_comm_any(comm, parse(out, usage, argc, argv, cr_comm_rank(comm) == 0));
 }

@@ -228,7 +228,7 @@ static cr_status run_command(cr_comm *comm, int argc, char **argv)
     cr_run_options options;
     bool root = cr_comm_rank(comm) == 0;
     cr_status status = CR_OK;
-    CR_TRY(cr_comm_any(comm, cr_arguments_parse(&arguments, &usage, argc, argv, root)));
+    CR_TRY(cr_arguments_parse(&arguments, comm, &usage, argc, argv));
     if (arguments.help)
         return CR_OK;
     if (cr_app_is_checkpoint(arguments.subject))

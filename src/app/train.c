@@ -61,8 +61,7 @@ static cr_status run_command(cr_comm *comm, int argc, char **argv)
 {
     cr_arguments arguments;
     cr_run *run = NULL;
-    CR_TRY(cr_comm_any(
-        comm, cr_arguments_parse(&arguments, &usage, argc, argv, cr_comm_rank(comm) == 0)));
+    CR_TRY(cr_arguments_parse(&arguments, comm, &usage, argc, argv));
     if (arguments.help)
         return CR_OK;
     if (arguments.keys)

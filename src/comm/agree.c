@@ -33,14 +33,6 @@ cr_status cr_comm_largest(cr_comm *comm, double *values, int count)
     return reduce(comm, values, count, MPI_MAX);
 }
 
-cr_status cr_comm_gather_all(cr_comm *comm, void *out, const void *data, size_t bytes)
-{
-    int count = 0;
-    CR_TRY(cr_to_int(&count, (int64_t)bytes, "gather"));
-    CR_MPI(MPI_Allgather(data, count, MPI_BYTE, out, count, MPI_BYTE, comm->world));
-    return CR_OK;
-}
-
 cr_status cr_comm_any(cr_comm *comm, cr_status local)
 {
     int failing = local != CR_OK ? comm->rank : INT_MAX;

@@ -21,14 +21,13 @@ static bool at_epoch_end(const cr_run *run)
     return run->progress.step % run->per_epoch == 0;
 }
 
-static cr_status end_epoch(cr_run *run)
+static void end_epoch(cr_run *run)
 {
     cr_progress *progress = &run->progress;
     progress->epoch = progress->step / run->per_epoch;
     progress->train_loss = progress->epoch_loss / (double)progress->epoch_samples;
     progress->epoch_loss = 0;
     progress->epoch_samples = 0;
-    return CR_OK;
 }
 
 static bool evaluates_now(const cr_run *run)
@@ -56,7 +55,7 @@ static cr_status follow_up(cr_run *run, bool wanted)
     bool last = run->progress.step == run->total;
     CR_TRY(cr_report_step(run));
     if (at_epoch_end(run))
-        CR_TRY(end_epoch(run));
+        end_epoch(run);
     if (evaluates_now(run))
         CR_TRY(cr_epoch_evaluate(run));
     bool stop = run->stopping && !last;
