@@ -167,6 +167,29 @@ data_errors() {
     fresh_data && train on-data -s data.path=data # the copy itself is good
 }
 
+# records COUNT: as many of CIFAR-100, of 3074 bytes each: classes 0, pixels 0
+records() {
+    head -c $((3074 * $1)) /dev/zero
+}
+
+cifar_errors() {
+    local wrn=$CONFIGS/wrn-16-2-cifar100.yaml
+    rm -rf data && mkdir data
+    records 4 >data/train.bin
+    refused 3 'data/test.bin: expected this file' "$wrn" -s data.path=data
+    records 2 >data/test.bin && truncate -s -4 data/train.bin
+    refused 3 'data/train.bin: record 3: expected 3074 bytes, found only 3070' "$wrn" \
+        -s data.path=data
+    records 4 >data/train.bin && put data/train.bin $((2 * 3074 + 1)) '\x64'
+    refused 3 'data/train.bin: record 2: expected a label below 100, found 100' "$wrn" \
+        -s data.path=data
+    expect 3 'data/train.bin: record 2' ranks 2 train "$wrn" -s data.path=data -o none
+    check "nothing is left behind" test ! -e none
+    : >data/test.bin
+    refused 3 'data/test.bin: expected records of 3074 bytes, found an empty file' "$wrn" \
+        -s data.path=data
+}
+
 # ---- checkpoints -----------------------------------------------------------------------------------
 
 # flip FILE OFFSET: flip the lowest bit of a byte
@@ -325,6 +348,7 @@ help_is_a_result
 config_errors
 batches_and_ranks
 data_errors
+cifar_errors
 checkpoint_files
 checkpoint_folder
 cannot_write

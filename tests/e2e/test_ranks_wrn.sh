@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# With deterministic: true, 1, 2 and 4 ranks train WRN-10-1 to the same bits, batch norm and dropout
-# included, exact and sampled; its running statistics, by which the test loss is made, are equal as
+# With deterministic: true, 1, 2 and 4 ranks train WRN-10-1 to the same bits, batch norm, dropout and
+# augmentation included, exact and sampled; its running statistics, by which the test loss is made, are equal as
 # well, and a resumed run has both from the checkpoint.
 # Usage: test_ranks_wrn.sh PROGRAM; with COLROW_BRIEF set: fewer of each (slow builds)
 COLROW=$1
@@ -11,7 +11,8 @@ source "$(dirname "$0")/../support/e2e.sh"
 cat >"$WORK/wrn.yaml" <<'YAML'
 network: {model: wide_resnet, depth: 10, width: 1, classes: 10, dropout: 0.3, leak: 0.1,
           initializer: he}
-data: {kind: synthetic, samples: 56, test_samples: 16}
+data: {kind: synthetic, samples: 56, test_samples: 16,
+       augment: {pad: 2, flip: true, whiten: true}}
 batch: 16
 micro_batch: 3
 steps: 4
@@ -59,6 +60,10 @@ agrees() {
 
 agrees top -s sampling.ratio=0.5
 agrees exact
+for key in pad=0 flip=false whiten=false; do # each of them was on
+    train "without-$key" 1 1 -s sampling.ratio=0.5 -s "data.augment.$key"
+    check "data.augment.$key makes other weights" test -z "${seen[${hash:-none}]:-}"
+done
 if [[ -z ${COLROW_BRIEF:-} ]]; then
     agrees scaled -s sampling.ratio=0.5 -s sampling.draw=replacement -s sampling.scale=true
     agrees projection -s sampling.ratio=0.5 -s network.shortcut=projection
