@@ -214,11 +214,14 @@ uint64_t cr_hash(const void *data, size_t bytes, uint64_t seed);
 typedef enum cr_phase {
     CR_PHASE_OTHER,
     CR_PHASE_LOAD,
-    CR_PHASE_FORWARD,
-    CR_PHASE_SAMPLE, /* norms, scores, draw, gather of weights */
-    CR_PHASE_AGREE,  /* waiting for the pick of another rank */
+    CR_PHASE_FORWARD,          /* channelwise layers, mappings, residual sums */
+    CR_PHASE_CONTRACT_FORWARD, /* products of contractions */
+    CR_PHASE_SAMPLE,           /* norms, scores, draw, gather of weights */
+    CR_PHASE_PREPARE,          /* weights into the form that the engine multiplies */
+    CR_PHASE_AGREE,            /* waiting for the pick of another rank */
     CR_PHASE_LOSS,
-    CR_PHASE_BACKWARD,
+    CR_PHASE_BACKWARD, /* as CR_PHASE_FORWARD ... */
+    CR_PHASE_CONTRACT_BACKWARD,
     CR_PHASE_WAIT, /* for gradients in flight */
     CR_PHASE_UPDATE,
     CR_PHASE_EVALUATE,

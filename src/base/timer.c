@@ -4,12 +4,13 @@
 #include <time.h>
 
 static const char *const names[CR_PHASES] = {
-    [CR_PHASE_OTHER] = "other",           [CR_PHASE_LOAD] = "load",
-    [CR_PHASE_FORWARD] = "forward",       [CR_PHASE_SAMPLE] = "sample",
-    [CR_PHASE_AGREE] = "agree",           [CR_PHASE_LOSS] = "loss",
-    [CR_PHASE_BACKWARD] = "backward",     [CR_PHASE_WAIT] = "wait",
-    [CR_PHASE_UPDATE] = "update",         [CR_PHASE_EVALUATE] = "evaluate",
-    [CR_PHASE_CHECKPOINT] = "checkpoint",
+    [CR_PHASE_OTHER] = "other",       [CR_PHASE_LOAD] = "load",
+    [CR_PHASE_FORWARD] = "forward",   [CR_PHASE_CONTRACT_FORWARD] = "contract_forward",
+    [CR_PHASE_SAMPLE] = "sample",     [CR_PHASE_PREPARE] = "prepare",
+    [CR_PHASE_AGREE] = "agree",       [CR_PHASE_LOSS] = "loss",
+    [CR_PHASE_BACKWARD] = "backward", [CR_PHASE_CONTRACT_BACKWARD] = "contract_backward",
+    [CR_PHASE_WAIT] = "wait",         [CR_PHASE_UPDATE] = "update",
+    [CR_PHASE_EVALUATE] = "evaluate", [CR_PHASE_CHECKPOINT] = "checkpoint",
 };
 
 static double charged[CR_PHASES]; /* s */

@@ -5,8 +5,10 @@ static void weight_gradient(cr_net *net, int s, const float *dy, bool first, int
 {
     const cr_segment *segment = &net->segments[s];
     cr_contract c = cr_segment_contract(net, s, segment->pick.k, segment->live->k);
+    cr_phase previous = cr_phase_enter(CR_PHASE_CONTRACT_BACKWARD);
     cr_segment_contraction(net, s)->weight_gradient(&c, net->gradient + net->blocks[block].offset,
                                                     segment->input, dy, !first);
+    cr_phase_leave(previous);
     cr_segment_count(net, s, 2);
 }
 
@@ -21,7 +23,9 @@ static void input_gradient(cr_net *net, int s, float *dx, const float *dy)
         return;
     }
     cr_contract c = cr_segment_contract(net, s, segment->pick.k, segment->live->k);
+    cr_phase previous = cr_phase_enter(CR_PHASE_CONTRACT_BACKWARD);
     layer->type->contraction->input_gradient(&c, dx, dy, segment->w_live);
+    cr_phase_leave(previous);
     cr_segment_count(net, s, 1);
 }
 

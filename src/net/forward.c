@@ -37,12 +37,23 @@ static cr_status choose_alone(void *self, cr_net *net, int segment, cr_pick *pic
 
 const cr_agreement cr_net_alone = {.choose = choose_alone};
 
+/* Weights [taps, k, OUT] as the engine wants them for one product; `prepared` NULL: as they are. */
+static const float *prepare(const cr_net *net, int s, const float *w, float *prepared,
+                            const cr_contract *c, bool backward)
+{
+    if (prepared == NULL)
+        return w;
+    cr_phase previous = cr_phase_enter(CR_PHASE_PREPARE);
+    cr_segment_contraction(net, s)->prepare(c, prepared, w, backward);
+    cr_phase_leave(previous);
+    return prepared;
+}
+
 /* The pick of a segment and the weights it keeps, as the engine wants them; once a step. */
 static cr_status pick_channels(cr_net *net, int s)
 {
     cr_segment *segment = &net->segments[s];
-    const cr_contraction *type = cr_segment_contraction(net, s);
-    if (net->picked || type == NULL)
+    if (net->picked || cr_segment_contraction(net, s) == NULL)
         return CR_OK;
     cr_phase previous = cr_phase_enter(CR_PHASE_SAMPLE);
     segment->w = cr_segment_kernel(net, s);
@@ -53,11 +64,8 @@ static cr_status pick_channels(cr_net *net, int s)
         segment->w = segment->weights;
     }
     segment->w_live = segment->w; /* all outputs, until the others are known */
-    if (segment->prepared != NULL) {
-        cr_contract c = cr_segment_contract(net, s, segment->pick.k, 0);
-        type->prepare(&c, segment->prepared, segment->w, false);
-        segment->w = segment->prepared;
-    }
+    cr_contract c = cr_segment_contract(net, s, segment->pick.k, 0);
+    segment->w = prepare(net, s, segment->w, segment->prepared, &c, false);
     cr_phase_leave(previous);
     return CR_OK;
 }
@@ -66,8 +74,7 @@ static cr_status pick_channels(cr_net *net, int s)
 static void gather_live(cr_net *net, int s)
 {
     cr_segment *segment = &net->segments[s];
-    const cr_contraction *type = cr_segment_contraction(net, s);
-    if (type == NULL || segment->source == 0)
+    if (cr_segment_contraction(net, s) == NULL || segment->source == 0)
         return; /* the data needs no gradient */
     const cr_layer *layer = &net->layers[segment->consumer];
     int k = segment->pick.k;
@@ -76,11 +83,8 @@ static void gather_live(cr_net *net, int s)
                               (int64_t)cr_kernel_taps(layer) * k, layer->out.c, segment->live);
         segment->w_live = segment->weights_live;
     }
-    if (segment->prepared_live != NULL) {
-        cr_contract c = cr_segment_contract(net, s, k, segment->live->k);
-        type->prepare(&c, segment->prepared_live, segment->w_live, true);
-        segment->w_live = segment->prepared_live;
-    }
+    cr_contract c = cr_segment_contract(net, s, k, segment->live->k);
+    segment->w_live = prepare(net, s, segment->w_live, segment->prepared_live, &c, true);
 }
 
 static void finish_picks(cr_net *net)
@@ -132,7 +136,10 @@ static void consume(cr_net *net, int s, float *y, const float *x, const float *w
         return;
     }
     cr_contract c = cr_segment_contract(net, s, k, layer->out.c);
+    cr_phase previous =
+        cr_phase_enter(net->pass.training ? CR_PHASE_CONTRACT_FORWARD : CR_PHASE_EVALUATE);
     layer->type->contraction->forward(&c, y, x, w);
+    cr_phase_leave(previous);
 }
 
 static void add_into(float *restrict to, const float *restrict from, int64_t count)

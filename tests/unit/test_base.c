@@ -139,6 +139,8 @@ static void phases_charge_the_innermost(void **state)
     assert_true(sample > 0.005);
     assert_true(forward < sample);
     assert_string_equal(cr_phase_name(CR_PHASE_CHECKPOINT), "checkpoint");
+    for (int p = 0; p < CR_PHASES; p++)
+        assert_non_null(cr_phase_name((cr_phase)p));
 }
 
 static void files_are_whole_or_absent(void **state)

@@ -345,6 +345,26 @@ static void gradient_rows_are_the_dense_gradients(void **state)
     cr_net_free(&net);
 }
 
+/* Products of a step are phases of their own; an evaluation's count as evaluation. */
+static void contractions_are_phases(void **state)
+{
+    (void)state;
+    net_wish wish = sampled();
+    cr_net *net = net_new(&wish);
+    net_batch batch = net_batch_new(net, 50);
+    cr_result result = {0};
+    double forward = cr_phase_seconds(CR_PHASE_CONTRACT_FORWARD);
+    double backward = cr_phase_seconds(CR_PHASE_CONTRACT_BACKWARD);
+    (void)net_step(net, &batch, 1);
+    assert_true(cr_phase_seconds(CR_PHASE_CONTRACT_FORWARD) > forward);
+    assert_true(cr_phase_seconds(CR_PHASE_CONTRACT_BACKWARD) > backward);
+    forward = cr_phase_seconds(CR_PHASE_CONTRACT_FORWARD);
+    ASSERT_OK(cr_net_evaluate(net, &result, batch.x, batch.labels, 50));
+    assert_true(cr_phase_seconds(CR_PHASE_CONTRACT_FORWARD) == forward);
+    net_batch_free(&batch);
+    cr_net_free(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +377,7 @@ int main(void)
         cmocka_unit_test(finished_gradients_are_final),
         cmocka_unit_test(threads_do_not_change_the_bits),
         cmocka_unit_test(gradient_rows_are_the_dense_gradients),
+        cmocka_unit_test(contractions_are_phases),
     };
     cr_engine_set_threads(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
