@@ -96,16 +96,16 @@ typedef struct cr_progress {
 typedef struct cr_meter {
     float *step_ms; /* [capacity] of the steps of this session; owned */
     int64_t capacity, count;
-    double seconds;           /* in steps, this session */
-    int64_t samples;          /* trained on, this session */
-    double started;           /* cr_seconds() at the first step */
-    double saved;             /* cr_seconds() of the last checkpoint */
-    double shown;             /* cr_seconds() of the last progress line */
-    double interval_loss;     /* summed since the last metrics line ... */
-    int64_t interval_samples; /* ... over so many samples ... */
-    double interval_seconds;  /* ... in so many seconds of steps */
-    double gradient_norm;     /* of the last step; -1 when it was not needed */
-    double phases[CR_PHASES]; /* s, at the first step */
+    double seconds;              /* in steps, this session */
+    int64_t samples;             /* trained on, this session */
+    double started;              /* cr_seconds() at the first step */
+    double saved;                /* cr_seconds() of the last checkpoint */
+    double shown;                /* cr_seconds() of the last progress line */
+    double interval_loss;        /* summed since the last metrics line ... */
+    int64_t interval_samples;    /* ... over so many samples ... */
+    double interval_seconds;     /* ... in so many seconds of steps */
+    double gradient_norm;        /* of the last step; -1 when it was not needed */
+    double phases[2][CR_PHASES]; /* s, before and after the session's first step */
 } cr_meter;
 
 typedef struct cr_run {

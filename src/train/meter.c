@@ -4,6 +4,13 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Seconds of all phases as they stand. */
+static void read_phases(double seconds[CR_PHASES])
+{
+    for (int p = 0; p < CR_PHASES; p++)
+        seconds[p] = cr_phase_seconds((cr_phase)p);
+}
+
 void cr_meter_begin(cr_run *run)
 {
     cr_meter *meter = &run->meter;
@@ -11,8 +18,7 @@ void cr_meter_begin(cr_run *run)
     meter->saved = meter->started;
     meter->shown = meter->started;
     meter->gradient_norm = -1;
-    for (int p = 0; p < CR_PHASES; p++)
-        meter->phases[p] = cr_phase_seconds((cr_phase)p);
+    read_phases(meter->phases[0]);
 }
 
 void cr_meter_step(cr_run *run, const cr_result *result, double seconds)
@@ -20,6 +26,8 @@ void cr_meter_step(cr_run *run, const cr_result *result, double seconds)
     cr_meter *meter = &run->meter;
     if (meter->count < meter->capacity)
         meter->step_ms[meter->count++] = (float)(1e3 * seconds);
+    if (meter->count == 1)
+        read_phases(meter->phases[1]);
     meter->seconds += seconds;
     meter->samples += result->samples;
     meter->interval_seconds += seconds;
@@ -44,6 +52,14 @@ double cr_meter_quantile(cr_run *run, double q)
     qsort(meter->step_ms, (size_t)meter->count, sizeof *meter->step_ms, compare);
     int64_t at = (int64_t)(q * (double)(meter->count - 1) + 0.5);
     return meter->step_ms[at];
+}
+
+double cr_meter_phase_ms(const cr_run *run, cr_phase phase)
+{
+    const cr_meter *meter = &run->meter;
+    int warm = meter->count > 1; /* the first step touches all memory for the first time */
+    int64_t steps = meter->count > 0 ? meter->count - warm : 1;
+    return 1e3 * (cr_phase_seconds(phase) - meter->phases[warm][phase]) / (double)steps;
 }
 
 cr_status cr_meter_collect(cr_run *run)

@@ -212,15 +212,12 @@ cr_status cr_report_step(cr_run *run)
 static cr_status put_time(json_t *summary, cr_run *run)
 {
     const cr_meter *meter = &run->meter;
-    double steps = (double)(meter->count > 0 ? meter->count : 1);
     json_t *times =
         json_pack("{s:o,s:o,s:o}", "median", real(cr_meter_quantile(run, 0.5)), "p10",
                   real(cr_meter_quantile(run, 0.1)), "p90", real(cr_meter_quantile(run, 0.9)));
     json_t *phases = json_object();
-    for (int p = 0; p < CR_PHASES; p++) {
-        double seconds = cr_phase_seconds((cr_phase)p) - meter->phases[p];
-        CR_TRY(put(phases, cr_phase_name((cr_phase)p), real(1e3 * seconds / steps)));
-    }
+    for (int p = 0; p < CR_PHASES; p++)
+        CR_TRY(put(phases, cr_phase_name((cr_phase)p), real(cr_meter_phase_ms(run, (cr_phase)p))));
     CR_TRY(put(summary, "samples_per_s", real((double)meter->samples / meter->seconds)));
     CR_TRY(put(summary, "step_ms", times));
     return put(summary, "phase_ms", phases);

@@ -25,6 +25,9 @@ void cr_meter_step(cr_run *run, const cr_result *result, double seconds);
 /* Quantile q of the step times so far, ms. Sorts them. */
 double cr_meter_quantile(cr_run *run, double q);
 
+/* Milliseconds a step of the session in a phase, without the first step where there are more. */
+double cr_meter_phase_ms(const cr_run *run, cr_phase phase);
+
 /* A progress line, and a metrics line when the interval is over. */
 cr_status cr_report_step(cr_run *run);
 
