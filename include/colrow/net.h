@@ -346,6 +346,7 @@ struct cr_net {
 /* What a net is made from. */
 typedef struct cr_net_plan {
     cr_net_options options;
+    const cr_model *model; /* NULL: the one that options names */
     cr_sample_options sampling;
     const char *engine;
     cr_shape input; /* of the data */

@@ -231,7 +231,7 @@ static cr_status check_fit(const cr_model *model, const cr_net_plan *plan)
 
 static cr_status build(cr_net *net, const cr_net_plan *plan)
 {
-    const cr_model *model = cr_model_find(plan->options.model);
+    const cr_model *model = plan->model != NULL ? plan->model : cr_model_find(plan->options.model);
     CR_CHECK(model != NULL, CR_BAD_CONFIG, "network.model: no model is called %s",
              plan->options.model);
     CR_TRY(check_fit(model, plan));
