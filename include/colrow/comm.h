@@ -78,8 +78,13 @@ cr_status cr_comm_tree_sum(cr_comm *comm, float *out, cr_tree_part *parts, int n
 
 /* ---- memory of a node ----------------------------------------------------------------------- */
 
-/* `bytes` bytes that all ranks of a node see; freed with the communicator. Collective. */
+/* `bytes` bytes that all ranks of a node see; given back by cr_comm_unshare, or with the
+ * communicator. Collective. */
 cr_status cr_comm_share(cr_comm *comm, void **out, size_t bytes);
+
+/* Give a block back and set the pointer to NULL; accepts a pointer to NULL. Collective over the
+ * node. */
+void cr_comm_unshare(cr_comm *comm, void **memory);
 
 /* Wait until every rank of the node is here and its writes to shared memory are seen. Collective.
  */

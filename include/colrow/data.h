@@ -20,9 +20,10 @@ typedef struct cr_data_part {
 typedef struct cr_data_share {
     void *self;
     bool leader; /* this process reads, the others look on; one a node */
-    /* memory that every process of the node sees, not owned by the cr_data; collective over the
-     * node */
+    /* memory that every process of the node sees, for all of them or for none, until it is
+     * released (a pointer to NULL is nothing to release); both collective over the node */
     cr_status (*allocate)(void *self, void **out, size_t bytes);
+    void (*release)(void *self, void **block);
     /* CR_OK on all, or a failure on all when one has failed; on return every process sees what the
      * leader of its node wrote to shared memory. Collective over all ranks */
     cr_status (*agree)(void *self, cr_status local);
@@ -53,11 +54,15 @@ typedef struct cr_data_options {
 
 extern const cr_option cr_data_option_table[];
 
+#define CR_DATA_BLOCKS 4
+
 typedef struct cr_data {
     cr_data_part train; /* without the samples held out */
     cr_data_part valid; /* count 0 when nothing is held out */
     cr_data_part test;
-    void *owned[4]; /* private memory; NULL where it is shared */
+    void *blocks[CR_DATA_BLOCKS]; /* memory of the values and labels of train and test; owned ... */
+    void (*release)(void *self, void **block); /* ... and given back by this function ... */
+    void *self;                                /* ... of the share, with its self */
 } cr_data;
 
 /* One kind of data. */
@@ -92,7 +97,7 @@ typedef struct cr_data_wanted {
 cr_status cr_data_open(cr_data *data, const cr_data_options *options, const cr_data_wanted *wanted,
                        const cr_data_share *share);
 
-/* Free the private memory; shared memory belongs to the share. */
+/* Give the memory back. Collective over the node of a share. */
 void cr_data_free(cr_data *data);
 
 /* order [count]: the samples of `count` in the order of an epoch: a permutation keyed by (seed,

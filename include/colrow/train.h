@@ -134,7 +134,8 @@ typedef struct cr_run {
     bool stopping; /* a signal or the time limit asked to end */
 } cr_run;
 
-/* Data, network, optimizer, initial weights; options as settled. The caller frees. */
+/* Data, network, optimizer, initial weights; options as settled. The caller frees, after which the
+ * ranks may make another run. */
 cr_status cr_run_create(cr_run **out, cr_comm *comm, const cr_run_options *options);
 void cr_run_free(cr_run **run);
 

@@ -52,9 +52,9 @@ void cr_comm_free(cr_comm **comm)
 {
     if (*comm == NULL)
         return;
-    for (int i = 0; i < (*comm)->window_count; i++) {
-        (void)MPI_Win_unlock_all((*comm)->windows[i]); /* at the end nothing can be done about it */
-        (void)MPI_Win_free(&(*comm)->windows[i]);
+    while ((*comm)->window_count > 0) {
+        void *memory = (*comm)->windows[0].memory;
+        cr_comm_unshare(*comm, &memory);
     }
     (void)MPI_Comm_free(&(*comm)->node);
     (void)MPI_Comm_free(&(*comm)->world);

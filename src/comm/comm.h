@@ -6,7 +6,13 @@
 
 #include <mpi.h>
 
-#define CR_COMM_WINDOWS 64 /* blocks of node memory there can be */
+#define CR_COMM_WINDOWS 64 /* blocks of node memory there can be at a time */
+
+/* A block of node memory. */
+typedef struct cr_window {
+    MPI_Win handle;
+    void *memory; /* as this rank sees it */
+} cr_window;
 
 struct cr_comm {
     MPI_Comm world; /* our own duplicate */
@@ -15,7 +21,7 @@ struct cr_comm {
     int node_rank, node_size;
     MPI_Request flights[CR_COMM_FLIGHTS]; /* sums in flight */
     int flying;
-    MPI_Win windows[CR_COMM_WINDOWS];
+    cr_window windows[CR_COMM_WINDOWS];
     int window_count;
 };
 

@@ -5,27 +5,45 @@ cr_status cr_comm_share(cr_comm *comm, void **out, size_t bytes)
 {
     CR_CHECK(comm->window_count < CR_COMM_WINDOWS, CR_INTERNAL,
              "shared memory: expected at most %d blocks", CR_COMM_WINDOWS);
-    MPI_Aint own = comm->node_rank == 0 ? (MPI_Aint)bytes : 0;
+    size_t some = bytes > 0 ? bytes : 1; /* so that every block has an address of its own */
+    MPI_Aint own = comm->node_rank == 0 ? (MPI_Aint)some : 0;
     MPI_Aint size = 0;
     int unit = 1;
-    void *memory = NULL;
-    MPI_Win *window = &comm->windows[comm->window_count];
-    CR_MPI(MPI_Win_allocate_shared(own, 1, MPI_INFO_NULL, comm->node, (void *)&memory, window));
-    CR_MPI(MPI_Win_set_errhandler(*window, MPI_ERRORS_RETURN));
-    CR_MPI(MPI_Win_shared_query(*window, 0, &size, &unit, (void *)&memory));
-    CR_MPI(MPI_Win_lock_all(MPI_MODE_NOCHECK, *window));
+    cr_window *window = &comm->windows[comm->window_count];
+    MPI_Win *handle = &window->handle;
+    CR_MPI(MPI_Win_allocate_shared(own, 1, MPI_INFO_NULL, comm->node, (void *)&window->memory,
+                                   handle));
+    CR_MPI(MPI_Win_set_errhandler(*handle, MPI_ERRORS_RETURN));
+    CR_MPI(MPI_Win_shared_query(*handle, 0, &size, &unit, (void *)&window->memory));
+    CR_MPI(MPI_Win_lock_all(MPI_MODE_NOCHECK, *handle));
     comm->window_count++;
-    *out = memory;
+    *out = window->memory;
     return CR_OK;
+}
+
+/* All ranks of the node have the same blocks at the same places of their lists. */
+void cr_comm_unshare(cr_comm *comm, void **memory)
+{
+    cr_window *window = comm->windows;
+    cr_window *end = comm->windows + comm->window_count;
+    while (window < end && window->memory != *memory)
+        window++;
+    if (window == end)
+        return;                               /* NULL */
+    (void)MPI_Win_unlock_all(window->handle); /* at the end nothing can be done about it */
+    (void)MPI_Win_free(&window->handle);
+    *window = end[-1];
+    comm->window_count--;
+    *memory = NULL;
 }
 
 cr_status cr_comm_share_sync(cr_comm *comm)
 {
     for (int i = 0; i < comm->window_count; i++)
-        CR_MPI(MPI_Win_sync(comm->windows[i]));
+        CR_MPI(MPI_Win_sync(comm->windows[i].handle));
     CR_MPI(
         MPI_Barrier(comm->node)); /* not for timing: it orders the leader's writes and our reads */
     for (int i = 0; i < comm->window_count; i++)
-        CR_MPI(MPI_Win_sync(comm->windows[i]));
+        CR_MPI(MPI_Win_sync(comm->windows[i].handle));
     return CR_OK;
 }

@@ -91,7 +91,7 @@ done:
 
 void cr_data_free(cr_data *data)
 {
-    for (int i = 0; i < 4; i++)
-        CR_FREE(data->owned[i]);
+    for (int i = 0; i < CR_DATA_BLOCKS && data->release != NULL; i++)
+        data->release(data->self, &data->blocks[i]);
     *data = (cr_data){0};
 }

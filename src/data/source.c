@@ -5,7 +5,9 @@
  */
 #include "source.h"
 
-enum { BLOCKS = 2 * SOURCE_PARTS }; /* values and labels of each part */
+#include <string.h>
+
+enum { BLOCKS = CR_DATA_BLOCKS }; /* values and labels of each part */
 
 /* ---- a process on its own ------------------------------------------------------------------- */
 
@@ -13,6 +15,12 @@ static cr_status alone_allocate(void *self, void **out, size_t bytes)
 {
     (void)self;
     return cr_alloc(out, bytes);
+}
+
+static void alone_release(void *self, void **block)
+{
+    (void)self;
+    cr_free(block);
 }
 
 static cr_status alone_agree(void *self, cr_status local)
@@ -29,8 +37,11 @@ static cr_status alone_broadcast(void *self, void *data, size_t bytes)
     return CR_OK;
 }
 
-static const cr_data_share alone = {
-    .leader = true, .allocate = alone_allocate, .agree = alone_agree, .broadcast = alone_broadcast};
+static const cr_data_share alone = {.leader = true,
+                                    .allocate = alone_allocate,
+                                    .release = alone_release,
+                                    .agree = alone_agree,
+                                    .broadcast = alone_broadcast};
 
 /* ---- the steps ------------------------------------------------------------------------------ */
 
@@ -107,11 +118,12 @@ cr_status cr_data_source_load(cr_data *data, const cr_data_source *source,
     CR_TRY_GOTO(ranks->agree(ranks->self, status));
     data->train = with_memory(parts[SOURCE_TRAIN], blocks[0], blocks[1]);
     data->test = with_memory(parts[SOURCE_TEST], blocks[2], blocks[3]);
+    memcpy(data->blocks, blocks, sizeof blocks);
+    data->release = ranks->release;
+    data->self = ranks->self;
+    return CR_OK;
 done:
-    for (int i = 0; i < BLOCKS && share == NULL; i++) {
-        if (status != CR_OK)
-            CR_FREE(blocks[i]);
-        data->owned[i] = blocks[i];
-    }
+    for (int i = 0; i < BLOCKS; i++)
+        ranks->release(ranks->self, &blocks[i]);
     return status;
 }

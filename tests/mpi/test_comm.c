@@ -204,6 +204,31 @@ static void too_many_shared_blocks_fail_cleanly(void **state)
     ASSERT_FAILS(status, CR_INTERNAL, "shared memory: expected at most");
 }
 
+/* What is given back makes room, also out of order; the other blocks stay as they are. */
+static void blocks_given_back_make_room(void **state)
+{
+    (void)state;
+    enum { HELD = 3, ROUNDS = 200, BYTES = 5000 };
+    bool leads = cr_comm_node_rank(comm) == 0;
+    void *held[HELD] = {NULL};
+    void *none = NULL;
+    for (int round = 0; round < ROUNDS; round++) {
+        cr_comm_unshare(comm, &held[round % HELD]);
+        assert_null(held[round % HELD]);
+        ASSERT_OK(cr_comm_share(comm, &held[round % HELD], round % 5 == 0 ? 0 : BYTES));
+        if (leads && round % 5 != 0)
+            memset(held[round % HELD], round, BYTES);
+        ASSERT_OK(cr_comm_share_sync(comm));
+        for (int r = round; r >= 0 && r > round - HELD; r--)
+            if (r % 5 != 0)
+                assert_int_equal(((unsigned char *)held[r % HELD])[BYTES - 1], r);
+        ASSERT_OK(cr_comm_share_sync(comm));
+    }
+    for (int i = 0; i < HELD; i++)
+        cr_comm_unshare(comm, &held[i]);
+    cr_comm_unshare(comm, &none);
+}
+
 static void the_library_has_a_name(void **state)
 {
     (void)state;
@@ -226,6 +251,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(progress_alone_lands_them),
         cmocka_unit_test(too_many_flights_fail_cleanly),
         cmocka_unit_test(all_see_what_the_leader_writes),
+        cmocka_unit_test(blocks_given_back_make_room),
         cmocka_unit_test(too_many_shared_blocks_fail_cleanly),
         cmocka_unit_test(the_library_has_a_name),
     };

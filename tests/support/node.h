@@ -12,7 +12,7 @@
 enum { NODE_CALLS = 16 };
 
 typedef struct node {
-    int allocated, agreed, sent; /* calls of the process that plays now */
+    int allocated, released, agreed, sent; /* calls of the process that plays now */
     void *blocks[NODE_CALLS];
     size_t bytes[NODE_CALLS];
     cr_status verdict[NODE_CALLS];
@@ -34,6 +34,13 @@ static inline cr_status node_allocate(void *self, void **out, size_t bytes)
     CR_CHECK(n->leader || call != n->fail_at, CR_INTERNAL, "out of memory");
     *out = n->blocks[call];
     return CR_OK;
+}
+
+/* The memory itself stays for the other process, until node_free. */
+static inline void node_release(void *self, void **block)
+{
+    ((node *)self)->released += *block != NULL;
+    *block = NULL;
 }
 
 static inline cr_status node_agree(void *self, cr_status local)
@@ -62,9 +69,10 @@ static inline cr_status node_play(node *n, bool leader, cr_data *data,
     cr_data_share share = {.self = n,
                            .leader = leader,
                            .allocate = node_allocate,
+                           .release = node_release,
                            .agree = node_agree,
                            .broadcast = node_broadcast};
-    n->allocated = n->agreed = n->sent = 0;
+    n->allocated = n->released = n->agreed = n->sent = 0;
     n->leader = leader;
     return cr_data_open(data, options, NULL, &share);
 }

@@ -269,7 +269,8 @@ static void ranks_of_a_node_share_one_copy(void **state)
     assert_int_equal(t->node.allocated, allocated);
     assert_memory_equal(&t->data, &follower, sizeof follower);
     check_part(&follower.test, 3, 4, 100);
-    assert_null(follower.owned[0]);
+    cr_data_free(&follower);
+    assert_int_equal(t->node.released, allocated);
 }
 
 /* Early ones (a length) and late ones (a label). */
