@@ -55,6 +55,47 @@ const char *cr_config_where(const cr_config *config, const char *key);
  * The caller frees *text with CR_FREE. */
 cr_status cr_config_format(char **text, const cr_section *sections, const void *values);
 
+/* ---- documents with keys of their own --------------------------------------------------------
+ * A document can also be walked as it is written, and values of one document laid over another. */
+typedef enum cr_node_kind { CR_NODE_SCALAR, CR_NODE_LIST, CR_NODE_MAP } cr_node_kind;
+
+typedef struct cr_node {
+    cr_node_kind kind;
+    bool plain;            /* a scalar without quotes: may be a number, a boolean or nothing */
+    const char *key;       /* in the map around it; NULL in a list */
+    const char *text;      /* of a scalar */
+    const char *where;     /* "FILE:LINE" or "-s KEY=VALUE" */
+    struct cr_node *first; /* of the elements of a list or map */
+    struct cr_node *next;  /* in the list or map around it */
+} cr_node;
+
+/* The map that a document is. The document owns it. */
+const cr_node *cr_config_root(const cr_config *config);
+
+/* The value at a dotted path below `map`; NULL when there is none. */
+const cr_node *cr_node_at(const cr_node *map, const char *path);
+
+/* Nothing: `key:`, `key: ~`, `key: null`. */
+bool cr_node_is_null(const cr_node *node);
+
+#define CR_FOUND_MAX 96 /* B, a value as messages show it */
+
+/* A value as messages show it: "`0.5`", "a list". */
+void cr_node_found(char out[CR_FOUND_MAX], const cr_node *node);
+
+#define CR_HINT_MAX 256 /* B */
+
+/* "; did you mean `WORD`?" with the word of `words` (ended by NULL) that is nearest to `found`, or
+ * "" when none is near. */
+void cr_config_hint(char out[CR_HINT_MAX], const char *found, const char *const *words);
+
+/* Let `value`, of another document that outlives this one, be the value at the dotted path `key`,
+ * as an override would; messages about it name the place where it stands. */
+cr_status cr_config_put(cr_config *config, const char *key, const cr_node *value);
+
+/* One more override, on top of all. */
+cr_status cr_config_override(cr_config *config, const char *override);
+
 /* Print every key with its default, range and help to `*text`, for --help. CR_FREE it.
  * `variants` of a section are listed under each of the selector's words. */
 cr_status cr_config_describe(char **text, const cr_section *sections);

@@ -12,6 +12,7 @@
 #include "colrow/base.h"
 #include "colrow/checkpoint.h"
 #include "colrow/comm.h"
+#include "colrow/config.h"
 #include "colrow/data.h"
 #include "colrow/dist.h"
 #include "colrow/net.h"
@@ -66,6 +67,10 @@ cr_status cr_options_load(cr_run_options *options, const char *path, const char 
 cr_status cr_options_parse(cr_run_options *options, const char *text, const char *name,
                            const char *const *overrides, int count);
 
+/* The same from a document; `name` stands for it where its values do not go together. Not
+ * collective. */
+cr_status cr_options_bind(cr_run_options *options, const cr_config *config, const char *name);
+
 /* All values as YAML; the caller frees *text. Not collective. */
 cr_status cr_options_format(char **text, const cr_run_options *options);
 
@@ -87,6 +92,7 @@ typedef struct cr_progress {
     double epoch_loss;     /* summed over the samples of the epoch under way ... */
     int64_t epoch_samples; /* ... and how many they are */
     double train_loss;     /* mean over the last whole epoch; NaN before the first */
+    double seconds;        /* in steps, since step 0 */
     int64_t best_epoch; /* epoch (from 1) of the best validation; 0 before the first evaluation */
     double valid_loss, valid_accuracy, test_loss, test_accuracy; /* at the best epoch; NaN: none */
     int64_t macs_exact, macs_paper, macs_executed;               /* on all ranks together */

@@ -64,6 +64,25 @@ void cr_config_free(cr_config **config)
     CR_FREE(*config);
 }
 
+const cr_node *cr_config_root(const cr_config *config)
+{
+    return config->tree.root;
+}
+
+cr_status cr_config_put(cr_config *config, const char *key, const cr_node *value)
+{
+    cr_node *copy = NULL;
+    CR_TRY(cr_node_copy(&config->tree, &copy, value));
+    cr_status status = cr_node_put(&config->tree, key, copy);
+    return status == CR_OK ? CR_OK : cr_fail_prefix(status, "%s: %s", value->where, key);
+}
+
+cr_status cr_config_override(cr_config *config, const char *override)
+{
+    CR_TRY(cr_override_apply(&config->tree, override));
+    return CR_OK;
+}
+
 bool cr_config_has(const cr_config *config, const char *key)
 {
     const cr_node *node = cr_node_at(config->tree.root, key);

@@ -68,3 +68,11 @@ void cr_nearest_hint(char out[CR_HINT_MAX], const cr_nearest *nearest)
     if (nearest->best != NULL)
         (void)snprintf(out, CR_HINT_MAX, "; did you mean `%s`?", nearest->best);
 }
+
+void cr_config_hint(char out[CR_HINT_MAX], const char *found, const char *const *words)
+{
+    cr_nearest nearest = cr_nearest_start(found);
+    for (; *words != NULL; words++)
+        cr_nearest_offer(&nearest, *words);
+    cr_nearest_hint(out, &nearest);
+}

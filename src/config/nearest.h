@@ -2,7 +2,7 @@
 #ifndef COLROW_CONFIG_NEAREST_H
 #define COLROW_CONFIG_NEAREST_H
 
-#define CR_HINT_MAX 256 /* B */
+#include "colrow/config.h"
 
 typedef struct cr_nearest {
     const char *word; /* as found; not owned */

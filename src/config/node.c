@@ -62,6 +62,20 @@ cr_status cr_node_scalar(cr_tree *tree, cr_node **out, const char *text, bool pl
     return CR_OK;
 }
 
+cr_status cr_node_copy(cr_tree *tree, cr_node **out, const cr_node *node)
+{
+    CR_TRY(cr_node_create(tree, out, node->kind, node->where));
+    (*out)->plain = node->plain;
+    (*out)->text = node->text;
+    cr_node **link = &(*out)->first;
+    for (const cr_node *n = node->first; n != NULL; n = n->next) {
+        CR_TRY(cr_node_copy(tree, link, n));
+        (*link)->key = n->key;
+        link = &(*link)->next;
+    }
+    return CR_OK;
+}
+
 bool cr_node_is_null(const cr_node *node)
 {
     return node->kind == CR_NODE_SCALAR && node->plain &&

@@ -9,19 +9,6 @@
 #include "colrow/config.h"
 
 #define CR_KEY_MAX 192  /* B, a dotted path with its end */
-#define CR_FOUND_MAX 96 /* B, a value as messages show it */
-
-typedef enum cr_node_kind { CR_NODE_SCALAR, CR_NODE_LIST, CR_NODE_MAP } cr_node_kind;
-
-typedef struct cr_node {
-    cr_node_kind kind;
-    bool plain;            /* a scalar without quotes: may be a number, a boolean or nothing */
-    const char *key;       /* in the map around it; NULL in a list */
-    const char *text;      /* of a scalar */
-    const char *where;     /* "FILE:LINE" or "-s KEY=VALUE" */
-    struct cr_node *first; /* of the elements of a list or map */
-    struct cr_node *next;  /* in the list or map around it */
-} cr_node;
 
 typedef struct cr_tree {
     cr_node *root;          /* a map; NULL before there is one */
@@ -44,18 +31,12 @@ cr_status cr_node_create(cr_tree *tree, cr_node **out, cr_node_kind kind, const 
 /* A scalar's node; `text` is in the tree's memory or lives longer. */
 cr_status cr_node_scalar(cr_tree *tree, cr_node **out, const char *text, bool plain);
 
-/* Nothing: `key:`, `key: ~`, `key: null`. */
-bool cr_node_is_null(const cr_node *node);
-
-/* The value at a dotted path below `map`; NULL when there is none. */
-const cr_node *cr_node_at(const cr_node *map, const char *path);
+/* A node with all below it, without its key; texts stay where they are. */
+cr_status cr_node_copy(cr_tree *tree, cr_node **out, const cr_node *node);
 
 /* Let `node` be the value at a dotted path of the tree, replacing what was there and making the
  * sections on the way. CR_BAD_CONFIG when something on the way is not a section. */
 cr_status cr_node_put(cr_tree *tree, const char *path, cr_node *node);
-
-/* A value as messages show it: "`0.5`", "a list". */
-void cr_node_found(char out[CR_FOUND_MAX], const cr_node *node);
 
 /* Parse YAML into nodes; `name` stands in their `where`, followed by the line if `lines`. *out is
  * NULL when the text holds no value. CR_BAD_CONFIG with the place. */

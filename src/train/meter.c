@@ -35,6 +35,7 @@ void cr_meter_step(cr_run *run, const cr_result *result, double seconds)
     meter->interval_loss += result->loss;
     run->progress.epoch_loss += result->loss;
     run->progress.epoch_samples += result->samples;
+    run->progress.seconds += seconds;
 }
 
 static int compare(const void *a, const void *b)

@@ -1,5 +1,4 @@
 /* options: the sections of a config file, and what of them does not go together. */
-#include "colrow/config.h"
 #include "train.h"
 
 #include <string.h>
@@ -197,19 +196,12 @@ static cr_status check(const cr_run_options *options)
     return CR_OK;
 }
 
-static cr_status bind(cr_run_options *options, const cr_config *config, const char *name)
-{
-    CR_TRY(cr_config_bind(config, sections, options));
-    cr_status status = check(options);
-    return status == CR_OK ? CR_OK : cr_fail_prefix(status, "%s", name);
-}
-
 cr_status cr_options_load(cr_run_options *options, const char *path, const char *const *overrides,
                           int count)
 {
     cr_config *config = NULL;
     CR_TRY(cr_config_load(&config, path, overrides, count));
-    cr_status status = bind(options, config, path);
+    cr_status status = cr_options_bind(options, config, path);
     cr_config_free(&config);
     return status;
 }
@@ -219,9 +211,16 @@ cr_status cr_options_parse(cr_run_options *options, const char *text, const char
 {
     cr_config *config = NULL;
     CR_TRY(cr_config_parse(&config, text, strlen(text), name, overrides, count));
-    cr_status status = bind(options, config, name);
+    cr_status status = cr_options_bind(options, config, name);
     cr_config_free(&config);
     return status;
+}
+
+cr_status cr_options_bind(cr_run_options *options, const cr_config *config, const char *name)
+{
+    CR_TRY(cr_config_bind(config, sections, options));
+    cr_status status = check(options);
+    return status == CR_OK ? CR_OK : cr_fail_prefix(status, "%s", name);
 }
 
 cr_status cr_options_format(char **text, const cr_run_options *options)

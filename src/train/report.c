@@ -55,6 +55,15 @@ static cr_status append_line(const cr_run *run, const json_t *object)
     return CR_OK;
 }
 
+/* Where in the run a line stands. */
+static cr_status put_place(json_t *line, const cr_run *run)
+{
+    const cr_progress *progress = &run->progress;
+    CR_TRY(put(line, "step", json_integer(progress->step)));
+    CR_TRY(put(line, "epoch", real((double)progress->step / (double)run->per_epoch)));
+    return put(line, "seconds", real(progress->seconds));
+}
+
 /* Fill the object of a training interval. */
 static cr_status describe_interval(json_t *line, cr_run *run)
 {
@@ -62,8 +71,7 @@ static cr_status describe_interval(json_t *line, cr_run *run)
     cr_macs macs = counted(run);
     double rate =
         cr_rate_at(&run->options.learning_rate, run->progress.step - 1, run->total, run->per_epoch);
-    CR_TRY(put(line, "step", json_integer(run->progress.step)));
-    CR_TRY(put(line, "epoch", real((double)run->progress.step / (double)run->per_epoch)));
+    CR_TRY(put_place(line, run));
     CR_TRY(put(line, "loss", real(meter->interval_loss / (double)meter->interval_samples)));
     CR_TRY(put(line, "learning_rate", real(rate)));
     CR_TRY(put(line, "samples_per_s",
@@ -87,8 +95,7 @@ static cr_status write_interval(cr_run *run)
 static cr_status describe_evaluation(json_t *line, const cr_run *run, const cr_result *valid,
                                      const cr_result *test)
 {
-    CR_TRY(put(line, "step", json_integer(run->progress.step)));
-    CR_TRY(put(line, "epoch", json_integer(run->progress.epoch)));
+    CR_TRY(put_place(line, run));
     CR_TRY(put(line, "train_loss", real(run->progress.train_loss)));
     const struct {
         const char *loss, *accuracy;
@@ -218,6 +225,7 @@ static cr_status put_time(json_t *summary, cr_run *run)
     json_t *phases = json_object();
     for (int p = 0; p < CR_PHASES; p++)
         CR_TRY(put(phases, cr_phase_name((cr_phase)p), real(cr_meter_phase_ms(run, (cr_phase)p))));
+    CR_TRY(put(summary, "seconds", real(run->progress.seconds)));
     CR_TRY(put(summary, "samples_per_s", real((double)meter->samples / meter->seconds)));
     CR_TRY(put(summary, "step_ms", times));
     return put(summary, "phase_ms", phases);

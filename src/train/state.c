@@ -84,7 +84,7 @@ static void arrays_free(arrays *all)
 }
 
 /* ---- attributes ------------------------------------------------------------------------------ */
-enum { INTEGERS = 10, REALS = 6 };
+enum { INTEGERS = 10, REALS = 7 };
 
 typedef struct numbers {
     struct {
@@ -112,6 +112,7 @@ static numbers numbers_of(cr_progress *p)
                      {"dense_bytes", &p->dense_bytes}},
         .reals = {{"epoch_loss", &p->epoch_loss},
                   {"train_loss", &p->train_loss},
+                  {"seconds", &p->seconds},
                   {"valid_loss", &p->valid_loss},
                   {"valid_accuracy", &p->valid_accuracy},
                   {"test_loss", &p->test_loss},

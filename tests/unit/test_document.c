@@ -14,6 +14,64 @@ static cr_status parse(const char *text)
     return status;
 }
 
+static void documents_can_be_walked(void **state)
+{
+    (void)state;
+    cr_config *config = NULL;
+    char found[CR_FOUND_MAX];
+    const char text[] = "b: [1, two]\n"
+                        "a: {}\n";
+    ASSERT_OK(cr_config_parse(&config, text, strlen(text), "m.yaml", NULL, 0));
+    const cr_node *list = cr_config_root(config)->first;
+    assert_string_equal(list->key, "b"); /* in the order of the text */
+    assert_int_equal(list->kind, CR_NODE_LIST);
+    assert_string_equal(list->first->text, "1");
+    assert_string_equal(list->first->next->text, "two");
+    assert_null(list->first->next->next);
+    assert_string_equal(list->next->where, "m.yaml:2");
+    assert_ptr_equal(cr_node_at(cr_config_root(config), "a"), list->next);
+    cr_node_found(found, list->next);
+    assert_string_equal(found, "a mapping");
+    cr_config_free(&config);
+}
+
+/* Values of one document over another: whole, each with its place; the other stays as it is. */
+static void values_are_laid_over_a_document(void **state)
+{
+    (void)state;
+    cr_config *under = NULL, *over = NULL;
+    const char text[] = "a: {b: 1, c: 2}\nd: 3\n";
+    const char values[] = "x: 4\n"
+                          "y: {e: 5, f: {g: 6}}\n";
+    ASSERT_OK(cr_config_parse(&under, text, strlen(text), "m.yaml", NULL, 0));
+    ASSERT_OK(cr_config_parse(&over, values, strlen(values), "n.yaml", NULL, 0));
+    const cr_node *root = cr_config_root(over);
+    ASSERT_OK(cr_config_put(under, "a.b", cr_node_at(root, "x")));
+    ASSERT_OK(cr_config_put(under, "d", cr_node_at(root, "y")));
+    assert_string_equal(cr_config_where(under, "a.b"), "n.yaml:1");
+    assert_string_equal(cr_config_where(under, "a.c"), "m.yaml:1");
+    assert_string_equal(cr_config_where(under, "d.f.g"), "n.yaml:2");
+    assert_string_equal(cr_node_at(cr_config_root(under), "d.e")->text, "5");
+    ASSERT_OK(cr_config_override(under, "d.e=7"));
+    assert_string_equal(cr_node_at(cr_config_root(under), "d.e")->text, "7");
+    assert_string_equal(cr_node_at(root, "y.e")->text, "5");
+    ASSERT_FAILS(cr_config_put(under, "a.b.h", root->first), CR_BAD_CONFIG,
+                 "n.yaml:1: a.b.h: expected a section at `a.b`");
+    cr_config_free(&under);
+    cr_config_free(&over);
+}
+
+static void hints_name_the_nearest_word(void **state)
+{
+    (void)state;
+    const char *const words[] = {"base", "set", "vary", NULL};
+    char hint[CR_HINT_MAX];
+    cr_config_hint(hint, "vray", words);
+    assert_string_equal(hint, "; did you mean `vary`?");
+    cr_config_hint(hint, "something", words);
+    assert_string_equal(hint, "");
+}
+
 static void where_tells_file_and_line_or_override(void **state)
 {
     (void)state;
@@ -94,6 +152,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(where_tells_file_and_line_or_override),
+        cmocka_unit_test(documents_can_be_walked),
+        cmocka_unit_test(values_are_laid_over_a_document),
+        cmocka_unit_test(hints_name_the_nearest_word),
         cmocka_unit_test(bad_yaml_is_refused_with_its_line),
         cmocka_unit_test(files_are_loaded_or_refused),
     };
