@@ -251,9 +251,10 @@ typedef struct cr_segment {
     int source, target;           /* tensors; target -1: the loss */
     bool adds;                    /* y is added to the target */
     int n;                        /* channels of its input; features where a contraction flattens */
-    int most;              /* channels its pick can hold at most; n where it is never sampled */
-    double ratio;          /* of channels to keep; 1: exact */
-    cr_pick pick;          /* of its input channels, this step's */
+    int k;                        /* channels asked of the draw; n where it is never sampled */
+    int most;                     /* channels the draw can keep of them at most */
+    double ratio;                 /* of channels to keep; 1: exact */
+    cr_pick pick;                 /* of its input channels, this step's */
     const cr_pick *active; /* channels with gradient: `pick`; behind a mapping its target's */
     const cr_pick *live;   /* output channels that are needed backwards */
 
@@ -437,8 +438,10 @@ const cr_parameter *cr_net_parameter(const cr_net *net, int i);
 /* Floats of a row of a parameter: its last dimension. */
 int64_t cr_parameter_row(const cr_parameter *parameter);
 
-/* Most output channels of the contraction of segment `s` that can be live. */
+/* Output channels of the contraction of segment `s` that can be live at most, and those that the
+ * draw of their reader is asked for. */
 int cr_net_live_most(const cr_net *net, int s);
+int cr_net_live_asked(const cr_net *net, int s);
 
 /* Floats of a step's compact gradients at most, statistics included. */
 int64_t cr_net_message_floats(const cr_net *net);

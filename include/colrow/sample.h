@@ -72,6 +72,8 @@ const char *const *cr_score_names(void);
 /* ---- draws: how k are taken ----------------------------------------------------------------- */
 typedef struct cr_draw_request {
     int n, k;
+    double share;         /* of the scores, for draws that go by it: the layer's ratio */
+    int minimum;          /* kept at least, by draws that may keep fewer than k; at most k */
     const double *scores; /* [n], not negative */
     bool uniform;         /* the scores are all equal by construction (scores: uniform) */
     bool scale;           /* unbiased weights wanted */
@@ -82,7 +84,10 @@ typedef struct cr_draw_request {
 
 typedef struct cr_draw {
     const char *name; /* = file name = config word */
-    bool merges;      /* duplicates become one: fewer than k may be kept, and scales count them */
+    bool varies;      /* how many are kept differs from draw to draw */
+    bool merges;      /* duplicates become one, and scales count them even where none are asked */
+    /* The most it keeps of n channels when k < n are asked for; NULL: k. */
+    int (*most)(int n, int k);
     /* Does it have unbiased weights in closed form, for scores uniform or not? NULL: never. */
     bool (*can_scale)(bool uniform);
     /* Fill pick->k, index, scale, scaled (the caller seals). No allocation; same request, same
@@ -96,6 +101,9 @@ const cr_draw *cr_draw_find(const char *name);
 const char *const *cr_draw_names(void);
 size_t cr_draw_scratch(int n); /* B */
 
+/* Most channels that a draw keeps of n when k are asked for: what memory must be there for. */
+int cr_draw_most(const cr_draw *draw, int n, int k);
+
 /* Draw and seal. k >= n gives all channels, unscaled, whatever the draw. Scores that are all zero
  * count as uniform. Fails with CR_DIVERGED on a score that is not finite. */
 cr_status cr_sample_draw(cr_pick *pick, const cr_draw *draw, const cr_draw_request *request);
@@ -104,6 +112,24 @@ cr_status cr_sample_draw(cr_pick *pick, const cr_draw *draw, const cr_draw_reque
 
 /* Keep the first k of the indices, all with one scale; pick->scaled says whether that is not 1. */
 void cr_pick_scale(cr_pick *pick, int k, float scale);
+
+/* Inclusion probabilities that add up to k and follow the scores: p = min(1, score / level). */
+typedef struct cr_inclusion {
+    double level;   /* a channel with at least this score is certain */
+    double of_zero; /* p of a channel whose score is 0 */
+} cr_inclusion;
+
+/* The one water level for scores [n], not all zero; 1 <= k < n. */
+cr_inclusion cr_inclusion_make(const double *scores, int n, int k);
+double cr_inclusion_of(const cr_inclusion *inclusion, double score);
+
+/* count [n]: how often each channel comes in `draws` independent draws with probabilities in
+ * proportion to weights [n], which become their own cumulative sums. */
+void cr_merge_count(int *count, double *weights, int n, int draws, cr_random *random);
+
+/* Keep what was counted, once each. Scale: count / expected [n], or the count where no scale is
+ * wanted. */
+void cr_merge_pick(cr_pick *pick, const int *count, const double *expected, bool scale);
 
 /* The k largest of values [n], ties to the lower index, as ascending indices; scratch: n ints. */
 void cr_select_largest(int *index, const double *values, int n, int k, int *scratch);

@@ -11,7 +11,8 @@ static const cr_usage usage = {
         "configuration; or the contents of a checkpoint.\v"
         "Multiply-accumulates are a sample's, in thousands: exact / as the paper counts them / "
         "as they are executed, for the forward product, the input gradient and the weight "
-        "gradient. Draws that keep a varying number of channels are shown at their largest.",
+        "gradient. Draws that keep a varying number of channels are shown with the number they are "
+        "asked for, their memory and messages at the largest.",
     .json = true,
     .overrides = true,
 };
@@ -23,12 +24,6 @@ typedef struct figures {
     int64_t memory_bytes;  /* of the net: parameters, gradients, tensors */
     int64_t optimizer_bytes;
 } figures;
-
-/* Most output channels of a contraction that are needed backwards. */
-static int kept_outputs(const cr_net *net, int s)
-{
-    return cr_net_live_most(net, s);
-}
 
 static bool contracts(const cr_net *net, int s)
 {
@@ -50,7 +45,7 @@ static figures measure(const cr_net *net, const cr_run_options *options)
         all.optimizer_bytes += net->parameter_count * (int64_t)sizeof(float);
     for (int s = 0; s < net->segment_count; s++)
         for (int p = 0; contracts(net, s) && p < 3; p++)
-            add(&all.macs, cr_net_macs(net, s, p, net->segments[s].most, kept_outputs(net, s)));
+            add(&all.macs, cr_net_macs(net, s, p, net->segments[s].k, cr_net_live_asked(net, s)));
     all.message_bytes = cr_net_message_floats(net) * (int64_t)sizeof(float);
     return all;
 }
@@ -75,9 +70,9 @@ static void print_layer(const cr_net *net, int l)
     cr_print("%-22s %-22s %4dx%dx%-6d %10lld", layer->name, layer->type->name, layer->out.h,
              layer->out.w, layer->out.c, (long long)parameters);
     if (s >= 0 && layer->type->contraction != NULL) {
-        cr_print("  %5d/%-5d", net->segments[s].most, net->segments[s].n);
+        cr_print("  %5d/%-5d", net->segments[s].k, net->segments[s].n);
         for (int p = 0; p < 3; p++) {
-            cr_macs m = cr_net_macs(net, s, p, net->segments[s].most, kept_outputs(net, s));
+            cr_macs m = cr_net_macs(net, s, p, net->segments[s].k, cr_net_live_asked(net, s));
             cr_print("  %7.1f/%.1f/%.1f", (double)m.exact / 1e3, (double)m.paper / 1e3,
                      (double)m.executed / 1e3);
         }
@@ -128,9 +123,9 @@ static json_t *layer_json(const cr_net *net, int l)
     if (s < 0 || layer->type->contraction == NULL)
         return row;
     (void)json_object_set_new(row, "inputs", json_integer(net->segments[s].n));
-    (void)json_object_set_new(row, "kept", json_integer(net->segments[s].most));
+    (void)json_object_set_new(row, "kept", json_integer(net->segments[s].k));
     for (int p = 0; p < 3; p++) {
-        cr_macs m = cr_net_macs(net, s, p, net->segments[s].most, kept_outputs(net, s));
+        cr_macs m = cr_net_macs(net, s, p, net->segments[s].k, cr_net_live_asked(net, s));
         (void)json_object_set_new(row, products[p], macs_json(&m));
     }
     return row;

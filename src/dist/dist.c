@@ -208,11 +208,11 @@ static bool is_last(const cr_dist *dist)
 }
 
 /* Ranks that draw by themselves must have kept equally many channels before their gradients are
- * summed: sums of different lengths never end. Only a draw that merges can keep fewer than k. */
+ * summed: sums of different lengths never end. Only a draw that varies can keep another number. */
 static cr_status check_lengths(cr_dist *dist)
 {
     uint64_t hash = 0;
-    if (cr_comm_size(dist->comm) == 1 || !dist->mode->alone || !dist->net->draw->merges)
+    if (cr_comm_size(dist->comm) == 1 || !dist->mode->alone || !dist->net->draw->varies)
         return CR_OK;
     for (int s = 0; s < dist->net->segment_count; s++)
         hash = cr_hash(&dist->net->segments[s].pick.hash, sizeof hash, hash);

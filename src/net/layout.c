@@ -7,18 +7,30 @@
 /* Can segment s be sampled? */
 static bool is_sampled(const cr_net *net, int s)
 {
-    return net->segments[s].most < net->segments[s].n;
+    return net->segments[s].k < net->segments[s].n;
+}
+
+/* The segment whose pick decides which outputs of segment s are live; -1: all are. */
+static int live_reader(const cr_net *net, int s)
+{
+    const cr_tensor *target = &net->tensors[net->segments[s].target];
+    if (target->dense)
+        return -1;
+    const cr_segment *reader = &net->segments[target->reader];
+    return net->layers[reader->consumer].type->mapping != NULL ? live_reader(net, target->reader)
+                                                               : target->reader;
 }
 
 int cr_net_live_most(const cr_net *net, int s)
 {
-    const cr_tensor *target = &net->tensors[net->segments[s].target];
-    if (target->dense)
-        return target->shape.c;
-    const cr_segment *reader = &net->segments[target->reader];
-    return net->layers[reader->consumer].type->mapping != NULL
-               ? cr_net_live_most(net, target->reader)
-               : reader->most;
+    int reader = live_reader(net, s);
+    return reader >= 0 ? net->segments[reader].most : net->layers[net->segments[s].consumer].out.c;
+}
+
+int cr_net_live_asked(const cr_net *net, int s)
+{
+    int reader = live_reader(net, s);
+    return reader >= 0 ? net->segments[reader].k : net->layers[net->segments[s].consumer].out.c;
 }
 
 static void lay_out_prepared(cr_net *net, int s, cr_arena *arena)
@@ -50,7 +62,7 @@ static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
         segment->row_norms = cr_arena_take(arena, taps * segment->n, sizeof(double));
     if (is_sampled(net, s))
         segment->weights = cr_arena_take(arena, taps * segment->most * layer->out.c, sizeof(float));
-    if (live < layer->out.c && segment->source != 0)
+    if (cr_net_live_asked(net, s) < layer->out.c && segment->source != 0)
         segment->weights_live = cr_arena_take(arena, taps * segment->most * live, sizeof(float));
     lay_out_prepared(net, s, arena);
 }

@@ -85,6 +85,7 @@ static cr_status close_segment(cr_net *net, int target, bool adds)
                                                        .target = target,
                                                        .adds = adds,
                                                        .n = layer->in.c,
+                                                       .k = layer->in.c,
                                                        .most = layer->in.c,
                                                        .ratio = 1};
     net->pending = 0;
@@ -194,7 +195,8 @@ static cr_status set_sampling(cr_net *net)
         if (cr_segment_contraction(net, s) == NULL || first_convolution)
             continue;
         segment->ratio = cr_sample_ratio(sampling, net->layers[segment->consumer].name);
-        segment->most = cr_sample_count(segment->ratio, sampling->minimum, segment->n);
+        segment->k = cr_sample_count(segment->ratio, sampling->minimum, segment->n);
+        segment->most = cr_draw_most(net->draw, segment->n, segment->k);
     }
     return CR_OK;
 }

@@ -21,6 +21,12 @@ size_t cr_draw_scratch(int n)
     return padded(n) * (2 * sizeof(double) + sizeof(int));
 }
 
+int cr_draw_most(const cr_draw *draw, int n, int k)
+{
+    int most = k < n && draw->most != NULL ? draw->most(n, k) : k;
+    return most < n ? most : n;
+}
+
 static cr_status largest_score(double *largest, const cr_draw_request *request)
 {
     double most = 0;

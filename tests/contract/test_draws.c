@@ -36,6 +36,20 @@ static void make_scores(double *scores, const draw_combination *c, int n, int ze
     c->score->combine(scores, norms, norms, n);
 }
 
+/* k = n is exact; else k are kept, or another number within the bounds that the draw gives. */
+static void check_count(const cr_pick *pick, const cr_draw *draw, int k)
+{
+    int most = cr_draw_most(draw, pick->n, k);
+    assert_in_range(most, k < pick->n ? k : pick->n, pick->n);
+    assert_in_range(pick->k, 1, most);
+    if (k >= pick->n)
+        assert_true(cr_pick_is_all(pick));
+    else if (!draw->varies)
+        assert_int_equal(pick->k, k);
+    else if (draw->most == NULL)
+        assert_true(pick->k <= k);
+}
+
 static void check_sizes(const draw_combination *c)
 {
     const int sizes[] = {1, 2, 9, 64, 1000};
@@ -54,7 +68,7 @@ static void check_sizes(const draw_combination *c)
             draw_once(&again, c, k, 1);
             check_pick(&first.pick);
             check_same(&first, &again);
-            assert_int_equal(k >= n, first.pick.k == n && cr_pick_is_all(&first.pick));
+            check_count(&first.pick, c->draw, k);
         }
         draw_trial_end(&first);
         draw_trial_end(&again);
@@ -107,6 +121,7 @@ static void check_zeros(const draw_combination *c)
     }
     draw_once(&t, c, 80, 0); /* more than there are */
     check_pick(&t.pick);
+    check_count(&t.pick, c->draw, 80);
     memset(scores, 0, sizeof(scores));
     draw_once(&t, c, 30, 0);
     check_pick(&t.pick);
@@ -143,6 +158,61 @@ static void broken_scores_are_refused(void **state)
     for_each_combination(check_broken);
 }
 
+/* A draw that says it varies does, one that does not keeps k every time; and none keeps more than
+ * it says, however often it is asked. */
+static void check_variation(const draw_combination *c)
+{
+    static double scores[2 * N];
+    bool differs = false;
+    make_scores(scores, c, N, N + 1);
+    draw_trial t;
+    draw_trial_start(&t, N, scores);
+    for (uint32_t step = 0; step < 2000; step++) {
+        draw_once(&t, c, 6, step);
+        check_count(&t.pick, c->draw, 6);
+        differs = differs || t.pick.k != 6;
+    }
+    bool random = c->draw->can_scale != NULL; /* else scores alone decide */
+    assert_true(!random || differs == c->draw->varies);
+    draw_trial_end(&t);
+}
+
+static void counts_vary_as_announced(void **state)
+{
+    (void)state;
+    for_each_combination(check_variation);
+}
+
+/* Equal scores say nothing: a random draw has kept every channel at some time, with the same mean.
+ */
+static void check_ties(const draw_combination *c)
+{
+    double scores[N], seen[N] = {0};
+    enum { STEPS = 2000, KEPT = 20 };
+    for (int i = 0; i < N; i++)
+        scores[i] = 3.7;
+    draw_trial t;
+    draw_trial_start(&t, N, scores);
+    for (uint32_t step = 0; step < STEPS; step++) {
+        draw_once(&t, c, KEPT, step);
+        for (int j = 0; j < t.pick.k; j++)
+            seen[t.pick.index[j]] += 1.0 / STEPS;
+    }
+    /* a share of 2000 has a standard error of at most 0.009; 100 of them within 4.5 */
+    for (int i = 0; i < N && c->draw->can_scale != NULL; i++)
+        ASSERT_NEAR(seen[i], c->draw->merges ? 1 - pow(1 - 1.0 / N, KEPT) : KEPT / (double)N,
+                    4.5 * 0.009);
+    for (int i = 0; i < N && c->draw->can_scale == NULL; i++)
+        assert_true(seen[i] == 0 || i < KEPT); /* the lower index */
+    draw_trial_end(&t);
+}
+
+static void ties_are_broken_fairly_or_by_index(void **state)
+{
+    (void)state;
+    for_each_combination(check_ties);
+}
+
 static void names_find_their_draw(void **state)
 {
     (void)state;
@@ -162,6 +232,8 @@ int main(void)
         cmocka_unit_test(picks_are_valid_and_repeatable),
         cmocka_unit_test(other_key_other_pick),
         cmocka_unit_test(zero_scores_come_last),
+        cmocka_unit_test(counts_vary_as_announced),
+        cmocka_unit_test(ties_are_broken_fairly_or_by_index),
         cmocka_unit_test(broken_scores_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,10 +111,14 @@ static void gradients_of_scaled_draws(void **state)
     wish.scale = true;
     wish.draw = "replacement";
     check_some_seed(wish);
+    wish.draw = "bernoulli"; /* k differs from layer to layer and step to step */
+    check_some_seed(wish);
     wish = cnn;
     wish.exact[0] = NULL;
     wish.ratio = 0.4;
     wish.scale = true;
+    wish.draw = "systematic";
+    check_some_seed(wish);
     wish.draw = "no_replacement";
     wish.scores = "uniform";
     check_some_seed(wish);

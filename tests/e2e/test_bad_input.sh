@@ -89,6 +89,7 @@ config_errors() {
     refused 2 'found `-0.4`' "$DIGITS" -s sampling.ratio=-0.4
     refused 2 'did you mean `top`' "$DIGITS" -s sampling.draw=tpo
     refused 2 "draw 'top'" "$DIGITS" -s sampling.scale=true
+    refused 2 "draw 'adaptive'" "$DIGITS" -s sampling.draw=adaptive -s sampling.scale=true
     refused 2 "draw 'no_replacement' with scores 'norm'" "$DIGITS" \
         -s sampling.draw=no_replacement -s sampling.scale=true
     refused 2 'deterministic' "$DIGITS" -s deterministic=true -s micro_batch=0

@@ -42,11 +42,17 @@ agrees() {
 sampled=(sampling.ratio=0.4)
 agrees top "${sampled[@]}"
 agrees scaled "${sampled[@]}" sampling.draw=replacement sampling.scale=true
+agrees bernoulli "${sampled[@]}" sampling.draw=bernoulli sampling.scale=true # k differs by the step
 # 1206 samples in batches of 50: the last has 6, one micro-batch for all ranks
 agrees tiny "${sampled[@]}" data.validation=232 network.dropout=0.2 optimizer.clip_norm=1
 if [[ -z ${COLROW_BRIEF:-} ]]; then
     agrees exact
     agrees no-replacement "${sampled[@]}" sampling.draw=no_replacement
+    agrees adaptive "${sampled[@]}" sampling.draw=adaptive
+    agrees systematic "${sampled[@]}" sampling.draw=systematic sampling.scale=true
+    agrees winner-take-all "${sampled[@]}" sampling.draw=winner_take_all sampling.scale=true
+    agrees bernoulli-weights "${sampled[@]}" sampling.draw=bernoulli sampling.scale=true \
+        agreement=weights sampling.scores=weight_norm
     agrees weights "${sampled[@]}" sampling.draw=replacement sampling.scale=true \
         agreement=weights sampling.scores=weight_norm
     # 1200 samples in batches of 64: the last has 48, 5 micro-batches, one of them of 8

@@ -55,7 +55,7 @@ quietly cmake --build "$WORK/build" --parallel 2 --target colrow
 quietly train first plain
 quietly train top sgd
 "$WORK/build/colrow" train --keys | tr -s ' \n' ' ' >"$WORK/keys"
-quietly grep -qF 'one of first, no_replacement' "$WORK/keys"
+quietly grep -qF 'bernoulli, first, no_replacement' "$WORK/keys"
 
 # weights after two steps: the rule is the copy that it was, the draw another one than top
 weights() {

@@ -66,6 +66,8 @@ static inline void for_each_combination(void (*check)(const draw_combination *))
 static inline void draw_once(draw_trial *t, const draw_combination *c, int k, uint32_t step)
 {
     t->request.k = k;
+    t->request.share = (double)k / t->request.n;
+    t->request.minimum = 1;
     t->request.uniform = c->uniform;
     t->request.scale = c->scale;
     t->request.key.step = step;

@@ -297,6 +297,101 @@ static void replacement_counts_its_draws(void **state)
     cr_arena_free(&b.arena);
 }
 
+/* p = min(1, s / level) adds up to k; the level is where no other choice of certain ones is. */
+static void check_inclusion(const double *scores, int n, int k)
+{
+    cr_inclusion inclusion = cr_inclusion_make(scores, n, k);
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        double p = cr_inclusion_of(&inclusion, scores[i]);
+        assert_true(p >= 0 && p <= 1);
+        for (int j = 0; j < n; j++) { /* larger score, larger p; in proportion below 1 */
+            double other = cr_inclusion_of(&inclusion, scores[j]);
+            assert_true(scores[j] < scores[i] || other >= p);
+            if (p < 1 && other < 1 && scores[i] > 0 && scores[j] > 0)
+                ASSERT_NEAR(p * scores[j], other * scores[i], 1e-12 * p * scores[j]);
+        }
+        sum += p;
+    }
+    ASSERT_NEAR(sum, k, 1e-12 * n);
+}
+
+static void inclusion_is_water_filled(void **state)
+{
+    (void)state;
+    enum { LENGTH = 60 };
+    double scores[LENGTH];
+    cr_random random = cr_random_start((cr_random_key){.seed = 6, .stream = CR_STREAM_TEST});
+    const double few[] = {0, 7, 0, 0, 2, 0};
+    for (int kind = 0; kind < 4; kind++) {
+        for (int i = 0; i < LENGTH; i++) /* even, uneven, very uneven, with zeros */
+            scores[i] = pow(cr_random_uniform(&random), 1 + 4 * kind) * (kind < 3 || i % 3 > 0);
+        for (int k = 1; k < LENGTH; k++)
+            check_inclusion(scores, LENGTH, k);
+    }
+    for (int k = 1; k < 6; k++)
+        check_inclusion(few, 6, k);
+    cr_inclusion inclusion = cr_inclusion_make(few, 6, 4); /* two certain, four zeros share two */
+    assert_true(cr_inclusion_of(&inclusion, 7) == 1 && cr_inclusion_of(&inclusion, 2) == 1);
+    ASSERT_NEAR(cr_inclusion_of(&inclusion, 0), 0.5, 1e-15);
+}
+
+/* Zeros fill up what is asked for, and the size does not change with the start. */
+static void systematic_keeps_its_size(void **state)
+{
+    (void)state;
+    const double scores[] = {0, 3, 0, 1, 0, 2, 0};
+    bench b;
+    bench_start(&b, 7);
+    for (uint32_t step = 0; step < 5000; step++)
+        for (int k = 1; k < 7; k++) {
+            draw_named(&b, "systematic", scores, 7, k, step);
+            assert_int_equal(b.pick.k, k);
+        }
+    cr_arena_free(&b.arena);
+}
+
+static int adaptive_count(const double *scores, int n, double share, int minimum)
+{
+    bench b;
+    bench_start(&b, n);
+    cr_draw_request request = {.n = n,
+                               .k = cr_sample_count(share, minimum, n),
+                               .share = share,
+                               .minimum = minimum,
+                               .scores = scores,
+                               .scratch = b.scratch};
+    ASSERT_OK(cr_sample_draw(&b.pick, cr_draw_find("adaptive"), &request));
+    double sum = 0, total = 0, least = INFINITY;
+    for (int i = 0; i < n; i++)
+        total += scores[i];
+    for (int j = 0; j < b.pick.k; j++) {
+        sum += scores[b.pick.index[j]];
+        least = fmin(least, scores[b.pick.index[j]]);
+    }
+    assert_true(sum >= share * total * (1 - 1e-9));                  /* the share is reached */
+    assert_true(b.pick.k == minimum || sum - least < share * total); /* and not without one */
+    assert_true(b.pick.k <= cr_draw_most(cr_draw_find("adaptive"), n, request.k));
+    int count = b.pick.k;
+    cr_arena_free(&b.arena);
+    return count;
+}
+
+static void adaptive_keeps_as_few_as_do(void **state)
+{
+    (void)state;
+    const double uneven[] = {1, 80, 1, 10, 1, 1, 1, 1, 2, 2};
+    const double even[] = {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1};
+    assert_int_equal(adaptive_count(uneven, 10, 0.5, 1), 1);
+    assert_int_equal(adaptive_count(uneven, 10, 0.8, 1), 1);
+    assert_int_equal(adaptive_count(uneven, 10, 0.81, 1), 2);
+    assert_int_equal(adaptive_count(uneven, 10, 0.93, 1), 4);
+    assert_int_equal(adaptive_count(uneven, 10, 0.5, 3), 3);
+    assert_int_equal(adaptive_count(even, 10, 0.3, 1), 3);
+    assert_int_equal(adaptive_count(even, 10, 0.35, 1), 4);
+    assert_int_equal(adaptive_count(even, 3, 0.5, 1), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +407,9 @@ int main(void)
         cmocka_unit_test(no_replacement_takes_zeros_last),
         cmocka_unit_test(no_replacement_is_successive),
         cmocka_unit_test(replacement_counts_its_draws),
+        cmocka_unit_test(inclusion_is_water_filled),
+        cmocka_unit_test(systematic_keeps_its_size),
+        cmocka_unit_test(adaptive_keeps_as_few_as_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
