@@ -167,7 +167,8 @@ typedef enum cr_stream {
     CR_STREAM_SAMPLE,
     CR_STREAM_SYNTHETIC,
     CR_STREAM_TEST,
-    CR_STREAM_AUGMENT
+    CR_STREAM_AUGMENT,
+    CR_STREAM_STUDY
 } cr_stream;
 
 typedef struct cr_random_key {

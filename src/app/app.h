@@ -15,20 +15,31 @@ typedef struct cr_command {
 extern const cr_command cr_command_train;
 extern const cr_command cr_command_eval;
 extern const cr_command cr_command_info;
+extern const cr_command cr_command_study;
+extern const cr_command cr_command_study_error;
+
+/* The command of that name in a table ended by NULL; NULL when there is none. */
+const cr_command *cr_command_find(const cr_command *const *table, const char *name);
+
+/* Print names and summaries, a line each; and the names as "train, eval". */
+void cr_command_print(const cr_command *const *table);
+void cr_command_names(char *out, size_t bytes, const cr_command *const *table);
 
 #define CR_OVERRIDES_MAX 128
+#define CR_SETTINGS_BYTES 8192
 
 /* Arguments that subcommands have in common. */
 typedef struct cr_arguments {
-    const char *subject; /* CONFIG or CHECKPOINT */
+    const char *subject; /* CONFIG or CHECKPOINT; NULL: none given */
     const char *overrides[CR_OVERRIDES_MAX];
     int override_count;
     const char *output; /* -o, NULL: none given */
     bool resume;
     const char *resume_from; /* --resume=FILE, "" for the newest */
     bool json;
-    bool keys; /* --keys: print the configuration keys */
-    bool help; /* help or usage was asked for and printed */
+    bool keys;                        /* --keys: print the configuration keys */
+    bool help;                        /* help or usage was asked for and printed */
+    char settings[CR_SETTINGS_BYTES]; /* of usage->settings those given, as YAML */
 } cr_arguments;
 
 /* What a subcommand takes. */
@@ -36,6 +47,8 @@ typedef struct cr_usage {
     const char *arguments; /* "CONFIG" */
     const char *about;
     bool output, resume, json, overrides;
+    bool optional;             /* the subject may be left out */
+    const cr_option *settings; /* options of its own: --NAME=VALUE for each; NULL: none */
 } cr_usage;
 
 /* Parse with argp; CR_BAD_CONFIG with one line when they are wrong on any rank. Rank 0 prints help

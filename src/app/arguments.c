@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_RESUME = 256, KEY_JSON, KEY_KEYS, KEY_HELP, OPTIONS_MAX = 8 };
+enum { KEY_RESUME = 256, KEY_JSON, KEY_KEYS, KEY_HELP, KEY_SETTING };
+enum { OPTIONS_MAX = 32, HELP_BYTES = 256 };
 
 typedef struct parsing {
     cr_arguments *out;
@@ -46,6 +47,18 @@ static error_t set_output(parsing *p, const char *text)
     return 0;
 }
 
+/* A line of YAML more. */
+static error_t add_setting(parsing *p, const cr_option *option, const char *value)
+{
+    char *settings = p->out->settings;
+    size_t used = strlen(settings);
+    size_t left = CR_SETTINGS_BYTES - used;
+    int length = snprintf(settings + used, left, "%s: %s\n", option->name, value);
+    if (strchr(value, '\n') != NULL || (size_t)length >= left)
+        return fail(p, "expected one line, shorter than this, for option", option->name);
+    return 0;
+}
+
 static error_t take(int key, char *argument, struct argp_state *state)
 {
     parsing *p = state->input;
@@ -72,14 +85,36 @@ static error_t take(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_ARG:
         return add_subject(p, argument);
     default:
+        if (key >= KEY_SETTING && key < KEY_SETTING + OPTIONS_MAX)
+            return add_setting(p, &p->usage->settings[key - KEY_SETTING], argument);
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-/* The options that a subcommand takes, for argp. */
-static void list_options(struct argp_option out[OPTIONS_MAX], const cr_usage *usage)
+/* Options for argp, and the help of those that get their default put in. */
+typedef struct listing {
+    struct argp_option options[OPTIONS_MAX];
+    char help[OPTIONS_MAX][HELP_BYTES];
+} listing;
+
+/* A subcommand's own options; returns how many. */
+static int list_settings(listing *list, const cr_option *settings)
 {
     int n = 0;
+    for (; settings != NULL && settings[n].name != NULL; n++) {
+        const cr_option *one = &settings[n];
+        (void)snprintf(list->help[n], HELP_BYTES, "%s (default %s)", one->help, one->fallback);
+        list->options[n] =
+            (struct argp_option){one->name, KEY_SETTING + n, "VALUE", 0, list->help[n], 0};
+    }
+    return n;
+}
+
+/* The options that a subcommand takes. */
+static void list_options(listing *list, const cr_usage *usage)
+{
+    struct argp_option *out = list->options;
+    int n = list_settings(list, usage->settings);
     if (usage->overrides)
         out[n++] = (struct argp_option){
             "set", 's', "KEY=VALUE", 0, "set a configuration key, e.g. sampling.ratio=0.4", 0};
@@ -107,14 +142,14 @@ static cr_status parse(cr_arguments *out, const cr_usage *usage, int argc, char 
 {
     char *said = NULL;
     size_t bytes = 0;
-    struct argp_option options[OPTIONS_MAX];
+    listing list;
     parsing p = {out, usage, speaks, CR_OK};
     char name[64];
     *out = (cr_arguments){.resume_from = ""};
-    list_options(options, usage);
+    list_options(&list, usage);
     (void)snprintf(name, sizeof name, "colrow %s", argv[0]);
     struct argp parser = {
-        .options = options, .parser = take, .args_doc = usage->arguments, .doc = usage->about};
+        .options = list.options, .parser = take, .args_doc = usage->arguments, .doc = usage->about};
     /* argp's own words would go to stderr as several lines, on every rank: they are caught here */
     FILE *caught = open_memstream(&said, &bytes);
     CR_CHECK(caught != NULL, CR_INTERNAL, "out of memory");
@@ -131,8 +166,9 @@ static cr_status parse(cr_arguments *out, const cr_usage *usage, int argc, char 
                     said != NULL ? (int)strcspn(said, "\n") : 0, said != NULL ? said : "", name);
     free(said);
     CR_TRY(status);
-    CR_CHECK(out->help || out->keys || out->subject != NULL, CR_BAD_CONFIG,
-             "%s: expected %s; see %s --help", name, usage->arguments, name);
+    bool complete = out->help || out->keys || usage->optional || out->subject != NULL;
+    CR_CHECK(complete, CR_BAD_CONFIG, "%s: expected %s; see %s --help", name, usage->arguments,
+             name);
     return CR_OK;
 }
 

@@ -5,16 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cr_command *const commands[] = {&cr_command_train, &cr_command_eval, &cr_command_info};
-enum { COMMANDS = sizeof commands / sizeof *commands };
+static const cr_command *const commands[] = {&cr_command_train, &cr_command_eval, &cr_command_info,
+                                             &cr_command_study, NULL};
 
 static void print_help(void)
 {
     cr_print("colrow %s: data-parallel neural-network training with column-row sampling\n\n"
              "usage: colrow COMMAND ...        on more ranks: mpirun -n N colrow COMMAND ...\n\n",
              COLROW_VERSION);
-    for (int i = 0; i < COMMANDS; i++)
-        cr_print("  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    cr_command_print(commands);
     cr_print(
         "\ncolrow COMMAND --help tells more; colrow train --keys lists all configuration keys.\n"
         "Exit codes: 0 done, 2 usage or configuration, 3 data or checkpoint cannot be read,\n"
@@ -22,18 +21,12 @@ static void print_help(void)
         "7 stopped by a signal or time limit after saving (resume it).\n");
 }
 
-static const cr_command *find(const char *name)
-{
-    for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    return NULL;
-}
-
 static cr_status run(cr_comm *comm, int argc, char **argv)
 {
-    CR_CHECK(argc >= 2, CR_BAD_CONFIG,
-             "expected a command (train, eval, info), found none; see colrow --help");
+    char names[256];
+    cr_command_names(names, sizeof names, commands);
+    CR_CHECK(argc >= 2, CR_BAD_CONFIG, "expected a command (%s), found none; see colrow --help",
+             names);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help();
         return CR_OK;
@@ -44,9 +37,9 @@ static cr_status run(cr_comm *comm, int argc, char **argv)
         cr_print("colrow %s (%s)\n", COLROW_VERSION, library);
         return CR_OK;
     }
-    const cr_command *command = find(argv[1]);
-    CR_CHECK(command != NULL, CR_BAD_CONFIG,
-             "expected a command (train, eval, info), found %s; see colrow --help", argv[1]);
+    const cr_command *command = cr_command_find(commands, argv[1]);
+    CR_CHECK(command != NULL, CR_BAD_CONFIG, "expected a command (%s), found %s; see colrow --help",
+             names, argv[1]);
     return command->run(comm, argc - 1, argv + 1);
 }
 

@@ -19,7 +19,8 @@ declare -A MAY=(
     [net]="engine sample"
     [dist]="comm net sample engine"
     [train]="config dist net optim data checkpoint comm sample engine"
-    [app]="train config dist net optim data checkpoint comm sample engine"
+    [study]="train config dist net optim data checkpoint comm sample engine"
+    [app]="study train config dist net optim data checkpoint comm sample engine"
 )
 
 bad() {
