@@ -105,6 +105,8 @@ if [[ $# == 0 ]]; then
     seed 1 src/net/layers/relu.c '#include "../../sample/select.h"'
     seed 1 src/net/count.c '#include "../sample/select.h"'
     seed 1 src/net/count.c '#include "../select.h"'
+    seed 0 src/study/error.c '#include <colrow/train.h>'
+    seed 1 src/train/run.c '#include <colrow/study.h>'
     seed 1 include/colrow/checkpoint.h '#include "colrow/net.h"'
     seed 1 src/train/step.c '#include <mpi.h>'
     seed 1 src/base/hash.c '#include <hdf5.h>'
