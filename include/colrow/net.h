@@ -73,7 +73,7 @@ struct cr_layer {
     int64_t statistics_offset; /* ... and where they begin in the net's flat array */
     float *factors;            /* [2, C] batch_norm: y = factors[0] x + factors[1]; of the arena */
     double *moments; /* [3, C] mean, 1 / sqrt(variance + epsilon), variance of the micro-batch */
-    double *sums;    /* [2, C] sum of dy and of dy x^, where its backward pass needs them */
+    float *lines;    /* [3, C] batch_norm: dx = lines[0] dy + lines[1] x + lines[2], kept ones */
 };
 
 /* What is the same for a whole pass over one micro-batch. */
@@ -96,7 +96,7 @@ typedef struct cr_tile {
     int64_t of_rows;  /* rows of the whole tensor */
 } cr_tile;
 
-/* What the backward pass of a channelwise layer gets beside dy; whole tensors [rows, k]. */
+/* What the backward pass of a channelwise layer gets beside dy; [rows, k] of the same tile. */
 typedef struct cr_kept {
     const float *x; /* the layer's input, NULL unless keeps_input */
     const float *y; /* the layer's output, NULL unless keeps_output */
@@ -111,11 +111,14 @@ typedef struct cr_channelwise {
     void (*prepare)(cr_layer *layer, const cr_pass *pass);
     /* y [rows, k] in place */
     void (*forward)(const cr_layer *layer, const cr_pass *pass, float *y, const cr_tile *tile);
-    /* dp[i] [k] (+)= gradients of the layer's parameters for dy [rows, k]; NULL: no parameter */
-    void (*parameter_gradient)(cr_layer *layer, float *const dp[CR_LAYER_PARAMETERS],
-                               const float *dy, const cr_kept *kept, const cr_tile *whole,
-                               bool accumulate);
-    /* dy [rows, k] in place, one tile; kept's arrays begin at the tile; NULL: identity */
+    /* sums [2, k] += over a tile's rows of dy [rows, k], what parameter_gradient needs of all;
+     * NULL: no parameter */
+    void (*sum)(double *sums, const float *dy, const cr_kept *kept, const cr_tile *tile);
+    /* dp[i] [k] (+)= gradients of the layer's parameters, from the sums; before any `backward` */
+    void (*parameter_gradient)(cr_layer *layer, const cr_pass *pass,
+                               float *const dp[CR_LAYER_PARAMETERS], const double *sums,
+                               const cr_tile *whole, bool accumulate);
+    /* dy [rows, k] in place, one tile; NULL: identity */
     void (*backward)(const cr_layer *layer, const cr_pass *pass, float *dy, const cr_kept *kept,
                      const cr_tile *tile);
 } cr_channelwise;
@@ -333,13 +336,13 @@ struct cr_net {
     float *evaluation; /* [rows, C] end of a chain while evaluating, over the training tensors */
     float *evaluation_weights; /* a kernel prepared while evaluating, likewise */
     void *work;                /* of the engine */
-    float *tiles;              /* [threads, tile_floats] the chain at work while scoring */
+    float *strips;             /* [threads, strip_floats] strips of a chain at work */
     double *partial;           /* [CR_TILES_MAX, 2, C] sums and sums of squares by tile */
     double *norms[2];          /* [C] of inputs and of weights */
     double *scores;            /* [C] */
     void *draw_scratch;
-    int threads; /* when it was laid out */
-    int64_t tile_floats;
+    int threads;              /* when it was laid out */
+    int64_t strip_floats;     /* two of the longest strips */
     int64_t activation_bytes; /* of what is kept for the backward pass of a micro-batch */
     cr_arena arena;           /* all arrays above but layers, segments and blocks */
 };

@@ -50,7 +50,6 @@ static void run_segment(cr_net *net, int s, bool first, int *block)
     if (dx == NULL)
         return;
     cr_chain_backward(net, s, dx, first, block);
-    cr_tensor_add_gradient(net, s, dx);
 }
 
 cr_status cr_net_backward(cr_net *net, bool first, cr_net_finished finished, void *self)

@@ -16,10 +16,10 @@ int cr_segment_positions(const cr_net *net, int s);
 void cr_tensors_link(cr_net *net);
 void cr_tensors_place(cr_net *net, cr_arena *arena);
 
-/* Give the gradient dx [rows, k] of the input of segment s to its source tensor. dx is where
- * cr_tensor_gradient_of said. */
+/* Where the gradient [rows, k] of the input of segment s is to be written: its source tensor's own,
+ * or an array from which it is then added to that, some rows dx [rows, k] at a time. */
 float *cr_tensor_gradient_of(const cr_net *net, int s);
-void cr_tensor_add_gradient(cr_net *net, int s, const float *dx);
+void cr_tensor_add_rows(const cr_net *net, int s, const float *dx, const cr_tile *rows);
 
 /* Lay the arrays of a net out in `arena`; called twice, to measure and to place. */
 void cr_net_lay_out(cr_net *net, cr_arena *arena);
@@ -35,15 +35,12 @@ void cr_chain_write(cr_net *net, int s);
 /* norms [n] = sum of squares of each channel at the end of the chain. Writes no tensor. */
 void cr_chain_norms(cr_net *net, int s, double *norms);
 
-/* dy [rows, k] in place, last layer to first; parameter gradients into the blocks from *block on.
- */
+/* dy [rows, k] in place, last layer to first, and on to the source tensor's gradient; parameter
+ * gradients into the blocks from *block on. */
 void cr_chain_backward(cr_net *net, int s, float *dy, bool first, int *block);
 
 /* The chain on all channels of y [rows, n] in place, nothing kept, running statistics. */
 void cr_chain_evaluate(cr_net *net, int s, float *y);
-
-/* Rows of a tile for tensors of so many rows. */
-int cr_chain_tile_rows(int64_t rows);
 
 /* ---- kernels [taps, IN, OUT] ------------------------------------------------------------------
  */

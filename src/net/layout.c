@@ -3,6 +3,7 @@
  * between segments, and what is kept for a backward pass, which shares its memory with evaluations.
  */
 #include "chain.h"
+#include "tiles.h"
 
 /* Can segment s be sampled? */
 static bool is_sampled(const cr_net *net, int s)
@@ -101,15 +102,15 @@ static void lay_out_statistics(cr_net *net, cr_arena *arena)
             continue;
         layer->factors = cr_arena_take(arena, 2 * (int64_t)layer->in.c, sizeof(float));
         layer->moments = cr_arena_take(arena, 3 * (int64_t)layer->in.c, sizeof(double));
-        layer->sums = cr_arena_take(arena, 2 * (int64_t)layer->in.c, sizeof(double));
+        layer->lines = cr_arena_take(arena, 3 * (int64_t)layer->in.c, sizeof(float));
     }
 }
 
 /* Largest of what the segments share. */
 typedef struct extent {
     int channels;
-    int64_t tile, flow, sum, evaluation, prepared; /* floats */
-    size_t work;                                   /* B */
+    int64_t strip, flow, sum, evaluation, prepared; /* floats */
+    size_t work;                                    /* B */
 } extent;
 
 static int64_t larger(int64_t a, int64_t b)
@@ -137,14 +138,12 @@ static extent measure(const cr_net *net)
         const cr_shape *out = &net->layers[segment->consumer].out;
         int64_t rows = (int64_t)net->rows * cr_segment_positions(net, s);
         most.channels = (int)larger(most.channels, segment->n);
-        most.tile = larger(most.tile, (int64_t)cr_chain_tile_rows(rows) * segment->n);
+        most.strip = larger(most.strip, 2 * cr_strip_floats(segment->n));
         most.evaluation = larger(most.evaluation, rows * segment->n);
         if (net->tensors[segment->source].dense)
             most.flow = larger(most.flow, rows * segment->most);
         if (segment->adds)
             most.sum = larger(most.sum, (int64_t)net->rows * out->h * out->w * out->c);
-        if (net->layers[segment->consumer].type->mapping != NULL && segment->chain_count > 0)
-            most.sum = larger(most.sum, rows * segment->n);
         measure_products(net, s, &most);
     }
     return most;
@@ -155,8 +154,8 @@ static void lay_out_shared(cr_net *net, const extent *most, cr_arena *arena)
     int64_t gradient = net->parameter_count + net->statistics_count + net->gradient_extra;
     net->parameters = cr_arena_take(arena, net->parameter_count, sizeof(float));
     net->gradient = cr_arena_take(arena, gradient, sizeof(float));
-    net->tile_floats = most->tile;
-    net->tiles = cr_arena_take(arena, net->threads * most->tile, sizeof(float));
+    net->strip_floats = (most->strip + CR_ALIGNMENT - 1) / CR_ALIGNMENT * CR_ALIGNMENT;
+    net->strips = cr_arena_take(arena, net->threads * net->strip_floats, sizeof(float));
     net->partial = cr_arena_take(arena, (int64_t)CR_TILES_MAX * 2 * most->channels, sizeof(double));
     net->norms[0] = cr_arena_take(arena, most->channels, sizeof(double));
     net->norms[1] = cr_arena_take(arena, most->channels, sizeof(double));

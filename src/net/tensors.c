@@ -173,21 +173,14 @@ static void add_row(float *restrict to, const float *restrict from, const cr_pic
             to[index[j]] += from[j];
 }
 
-void cr_tensor_add_gradient(cr_net *net, int s, const float *dx)
+void cr_tensor_add_rows(const cr_net *net, int s, const float *dx, const cr_tile *rows)
 {
     const cr_segment *segment = &net->segments[s];
-    cr_tensor *source = &net->tensors[segment->source];
+    const cr_tensor *source = &net->tensors[segment->source];
     const cr_pick *pick = segment->active;
-    int rows = cr_segment_rows(net, s);
-    bool fresh = !source->has_gradient;
-    source->has_gradient = true;
-    if (dx == source->gradient)
-        return;
-#pragma omp parallel for schedule(static) if ((int64_t)rows * pick->k >= 1 << 16)
-    for (int row = 0; row < rows; row++) {
-        float *to = source->gradient + (int64_t)row * pick->n;
-        if (fresh)
-            memset(to, 0, (size_t)pick->n * sizeof *to);
-        add_row(to, dx + (int64_t)row * pick->k, pick);
-    }
+    float *to = source->gradient + rows->first_row * pick->n;
+    if (!source->has_gradient)
+        memset(to, 0, (size_t)rows->rows * (size_t)pick->n * sizeof *to);
+    for (int row = 0; row < rows->rows; row++)
+        add_row(to + (int64_t)row * pick->n, dx + (int64_t)row * pick->k, pick);
 }

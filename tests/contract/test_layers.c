@@ -22,8 +22,8 @@ static const int some[KEPT] = {0, 1, 4, 5, 6, 9, 15, 16, 20, 27, 31, 35, 36};
 /* A layer with the memory that a net gives it. */
 static cr_layer layer_of(const cr_layer_type *type)
 {
-    static float factors[2 * C];
-    static double moments[3 * C], sums[2 * C];
+    static float factors[2 * C], lines[3 * C];
+    static double moments[3 * C];
     cr_layer layer = {.type = type,
                       .name = "it",
                       .index = 3,
@@ -31,7 +31,7 @@ static cr_layer layer_of(const cr_layer_type *type)
                       .plan = {.rate = 0.3, .slope = 0.25, .epsilon = 0.125, .momentum = 0.9},
                       .factors = factors,
                       .moments = moments,
-                      .sums = sums};
+                      .lines = lines};
     ASSERT_OK(type->shape(&layer));
     for (int i = 0; i < layer.parameter_count; i++)
         layer.parameters[i].offset = (int64_t)i * C;
@@ -97,15 +97,21 @@ static void go_forward(const cr_layer *layer, const cr_pass *pass, float *y, con
     }
 }
 
-/* Parameter gradients, over the whole; dp [2, C]. */
-static void go_sideways(cr_layer *layer, float *dp, const float *dy, const float *x,
-                        const cr_tile *whole, bool accumulate)
+/* Parameter gradients, from sums over tiles of `size` rows; dp [2, C]. */
+static void go_sideways(cr_layer *layer, const cr_pass *pass, float *dp, const float *dy,
+                        const float *x, const cr_tile *whole, int size, bool accumulate)
 {
     const cr_channelwise *type = layer->type->channelwise;
     float *const targets[CR_LAYER_PARAMETERS] = {dp, dp + C};
-    cr_kept kept = {.x = type->keeps_input ? x : NULL};
-    if (type->parameter_gradient != NULL)
-        type->parameter_gradient(layer, targets, dy, &kept, whole, accumulate);
+    double sums[2 * C] = {0};
+    for (int t = 0; type->sum != NULL && t * size < whole->rows; t++) {
+        cr_tile tile = tile_of(whole, t, size);
+        int64_t start = tile.first_row * whole->k;
+        cr_kept kept = {.x = type->keeps_input ? x + start : NULL};
+        type->sum(sums, dy + start, &kept, &tile);
+    }
+    if (type->sum != NULL)
+        type->parameter_gradient(layer, pass, targets, sums, whole, accumulate);
 }
 
 /* Then dy in place, tile by tile; x the layer's input, y its output. */
@@ -114,7 +120,7 @@ static void go_back(cr_layer *layer, const cr_pass *pass, float *dy, const float
 {
     float dp[2 * C];
     const cr_channelwise *type = layer->type->channelwise;
-    go_sideways(layer, dp, dy, x, whole, false);
+    go_sideways(layer, pass, dp, dy, x, whole, size, false);
     for (int t = 0; type->backward != NULL && t * size < whole->rows; t++) {
         cr_tile tile = tile_of(whole, t, size);
         int64_t start = tile.first_row * whole->k;
@@ -234,7 +240,7 @@ static void check_derivatives(cr_layer *layer, const cr_pass *pass)
     memcpy(dx, g, sizeof dx);
     prepare(layer, pass, x);
     go_forward(layer, pass, y, &everything, ROWS);
-    go_sideways(layer, dp, g, x, &everything, false);
+    go_sideways(layer, pass, dp, g, x, &everything, ROWS, false);
     go_back(layer, pass, dx, x, y, &everything, ROWS);
     for (int i = 0; i < COUNT; i += 3) /* coprime to C and H W: all channels and positions */
         ASSERT_NEAR(dx[i], slope(layer, pass, x, g, &x[i]), DERIVATIVE);
@@ -262,17 +268,17 @@ static void check_parameters(cr_layer *layer, const cr_pass *pass)
     take(kept_x, x);
     take(kept_dy, dy);
     prepare(layer, pass, x);
-    go_sideways(layer, all, dy, x, &everything, false);
-    go_sideways(layer, some_of, kept_dy, kept_x, &picked, false);
+    go_sideways(layer, pass, all, dy, x, &everything, ROWS, false);
+    go_sideways(layer, pass, some_of, kept_dy, kept_x, &picked, ROWS, false);
     for (int i = 0; i < layer->parameter_count; i++)
         for (int j = 0; j < KEPT; j++)
             assert_true(some_of[i * C + j] == all[i * C + some[j]]);
-    go_sideways(layer, some_of, kept_dy, kept_x, &picked, true);
+    go_sideways(layer, pass, some_of, kept_dy, kept_x, &picked, ROWS, true);
     for (int i = 0; i < layer->parameter_count; i++)
         for (int j = 0; j < KEPT; j++)
             ASSERT_NEAR(some_of[i * C + j], 2 * (double)all[i * C + some[j]], 4e-6);
     cr_tile none = {.rows = 0, .k = C};
-    go_sideways(layer, all, dy, x, &none, false);
+    go_sideways(layer, pass, all, dy, x, &none, ROWS, false);
     for (int i = 0; i < layer->parameter_count * C; i++)
         assert_true(all[i] == 0);
 }

@@ -241,8 +241,8 @@ static inline void net_poison_layer(cr_layer *layer)
     for (int c = 0; layer->statistics > 0 && c < 2 * layer->in.c; c++) {
         layer->factors[c] = NAN;
         layer->moments[c] = layer->moments[layer->in.c + c] = NAN;
-        layer->sums[c] = NAN;
     }
+    values_poison(layer->lines, layer->statistics > 0 ? 3 * (int64_t)layer->in.c : 0);
 }
 
 /* Spoil everything a step may not read before it has written it. */
@@ -254,9 +254,7 @@ static inline void net_poison(cr_net *net)
         const cr_layer *consumer = &net->layers[segment->consumer];
         int64_t out = (int64_t)net->rows * consumer->out.h * consumer->out.w * consumer->out.c;
         bool flows = net->tensors[segment->source].dense;
-        bool sums = consumer->type->mapping != NULL && segment->chain_count > 0;
         flow = flows ? values_larger(flow, net_rows(net, s) * segment->most) : flow;
-        sum = sums ? values_larger(sum, net_rows(net, s) * segment->n) : sum;
         sum = segment->adds ? values_larger(sum, out) : sum;
         net_poison_segment(net, s);
     }

@@ -13,8 +13,8 @@ typedef struct trial {
     const cr_channelwise *type;
     float parameters[2 * C]; /* gamma, beta */
     float running[2 * C];    /* mean, variance */
-    float factors[2 * C];
-    double moments[3 * C], sums[2 * C];
+    float factors[2 * C], lines[3 * C];
+    double moments[3 * C];
     cr_pass pass;
 } trial;
 
@@ -29,7 +29,7 @@ static void start(trial *t, bool observes)
     t->layer.parameters[1].offset = C;
     t->layer.factors = t->factors;
     t->layer.moments = t->moments;
-    t->layer.sums = t->sums;
+    t->layer.lines = t->lines;
     values_uniform(t->parameters, 2 * C, 1);
     for (int c = 0; c < C; c++) {
         t->running[c] = 0.5F * (float)c;
@@ -65,7 +65,9 @@ static void go_back(trial *t, float *dp, float *dy, const float *x, int rows)
     float *const targets[] = {dp, dp + C};
     const cr_kept kept = {.x = x};
     const cr_tile whole = {.rows = rows, .k = C, .of_rows = rows};
-    t->type->parameter_gradient(&t->layer, targets, dy, &kept, &whole, false);
+    double sums[2 * C] = {0};
+    t->type->sum(sums, dy, &kept, &whole);
+    t->type->parameter_gradient(&t->layer, &t->pass, targets, sums, &whole, false);
     t->type->backward(&t->layer, &t->pass, dy, &kept, &whole);
 }
 

@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-enum { BLOCK = 64 }; /* channels summed together, in registers */
+enum { BLOCK = 64 }; /* channels whose factors are brought together */
 
 static cr_status shape(cr_layer *layer)
 {
@@ -53,100 +53,85 @@ static void prepare(cr_layer *layer, const cr_pass *pass)
     }
 }
 
+/* Channel that column j of a tile holds. */
+static int channel(const cr_tile *tile, int j)
+{
+    return tile->index != NULL ? tile->index[j] : j;
+}
+
 static void forward(const cr_layer *layer, const cr_pass *pass, float *y, const cr_tile *tile)
 {
-    const float *restrict scale = layer->factors;
-    const float *restrict shift = layer->factors + layer->in.c;
-    const int *index = tile->index;
     int k = tile->k;
     (void)pass;
-    for (int row = 0; row < tile->rows; row++) {
-        float *restrict to = y + (int64_t)row * k;
-        if (index == NULL)
-            for (int j = 0; j < k; j++)
-                to[j] = scale[j] * to[j] + shift[j];
-        else
-            for (int j = 0; j < k; j++)
-                to[j] = scale[index[j]] * to[j] + shift[index[j]];
-    }
-}
-
-/* Sums of dy and of dy x^ over the rows, for channels [first, first + count). */
-static void sum_columns(cr_layer *layer, const float *dy, const float *x, const cr_tile *whole,
-                        int first, int count)
-{
-    double plain[BLOCK] = {0};
-    double product[BLOCK] = {0};
-    for (int row = 0; row < whole->rows; row++) {
-        const float *d = dy + (int64_t)row * whole->k + first;
-        const float *v = x + (int64_t)row * whole->k + first;
+    for (int first = 0; first < k; first += BLOCK) {
+        float scale[BLOCK], shift[BLOCK];
+        int count = k - first < BLOCK ? k - first : BLOCK;
         for (int j = 0; j < count; j++) {
-            plain[j] += d[j];
-            product[j] += (double)d[j] * v[j];
+            scale[j] = layer->factors[channel(tile, first + j)];
+            shift[j] = layer->factors[layer->in.c + channel(tile, first + j)];
+        }
+        for (int row = 0; row < tile->rows; row++) {
+            float *restrict to = y + (int64_t)row * k + first;
+            for (int j = 0; j < count; j++)
+                to[j] = scale[j] * to[j] + shift[j];
         }
     }
-    for (int j = 0; j < count; j++) {
-        int c = whole->index != NULL ? whole->index[first + j] : first + j;
-        double mean = layer->moments[c];
-        double inverse = layer->moments[layer->in.c + c];
-        layer->sums[first + j] = plain[j];
-        layer->sums[layer->in.c + first + j] = (product[j] - mean * plain[j]) * inverse;
+}
+
+/* Sums of dy and of dy x. */
+static void sum(double *sums, const float *dy, const cr_kept *kept, const cr_tile *tile)
+{
+    int k = tile->k;
+    double *restrict plain = sums;
+    double *restrict product = sums + k;
+    for (int row = 0; row < tile->rows; row++) {
+        const float *restrict d = dy + (int64_t)row * k;
+        const float *restrict x = kept->x + (int64_t)row * k;
+        for (int j = 0; j < k; j++) {
+            plain[j] += d[j];
+            product[j] += (double)d[j] * x[j];
+        }
     }
 }
 
-static void parameter_gradient(cr_layer *layer, float *const dp[CR_LAYER_PARAMETERS],
-                               const float *dy, const cr_kept *kept, const cr_tile *whole,
-                               bool accumulate)
+/* Also the lines of `backward`, from the means of dy and of dy x^. */
+static void parameter_gradient(cr_layer *layer, const cr_pass *pass,
+                               float *const dp[CR_LAYER_PARAMETERS], const double *sums,
+                               const cr_tile *whole, bool accumulate)
 {
+    const float *gamma = pass->parameters + layer->parameters[0].offset;
+    double rows = (double)whole->of_rows;
+    int channels = layer->in.c;
     int k = whole->k;
-#pragma omp parallel for schedule(static) if ((int64_t)whole->rows * k >= 1 << 18)
-    for (int first = 0; first < k; first += BLOCK)
-        sum_columns(layer, dy, kept->x, whole, first, k - first < BLOCK ? k - first : BLOCK);
     for (int j = 0; j < k; j++) {
-        double dbeta = layer->sums[j];
-        double dgamma = layer->sums[layer->in.c + j];
+        int c = channel(whole, j);
+        double mean = layer->moments[c];
+        double inverse = layer->moments[channels + c];
+        double dbeta = sums[j];
+        double dgamma = (sums[k + j] - mean * dbeta) * inverse;
+        double a = gamma[c] * inverse;
+        double b = -a * inverse * dgamma / rows;
+        layer->lines[j] = (float)a;
+        layer->lines[channels + j] = (float)b;
+        layer->lines[2 * channels + j] = (float)(-b * mean - a * dbeta / rows);
         dp[0][j] = (float)(accumulate ? dp[0][j] + dgamma : dgamma);
         dp[1][j] = (float)(accumulate ? dp[1][j] + dbeta : dbeta);
     }
 }
 
-/* dx = a dy + b x + c, worked out once a channel. */
-typedef struct line {
-    float a[BLOCK], b[BLOCK], c[BLOCK];
-} line;
-
-static line line_of(const cr_layer *layer, const cr_pass *pass, const cr_tile *tile, int first,
-                    int count, int64_t rows)
-{
-    line of = {0};
-    const float *gamma = pass->parameters + layer->parameters[0].offset;
-    for (int j = 0; j < count; j++) {
-        int c = tile->index != NULL ? tile->index[first + j] : first + j;
-        double mean = layer->moments[c];
-        double inverse = layer->moments[layer->in.c + c];
-        double dbeta = layer->sums[first + j] / (double)rows;
-        double dgamma = layer->sums[layer->in.c + first + j] / (double)rows;
-        double a = gamma[c] * inverse;
-        of.a[j] = (float)a;
-        of.b[j] = (float)(-a * inverse * dgamma);
-        of.c[j] = (float)(a * (inverse * dgamma * mean - dbeta));
-    }
-    return of;
-}
-
 static void backward(const cr_layer *layer, const cr_pass *pass, float *dy, const cr_kept *kept,
                      const cr_tile *tile)
 {
+    const float *restrict a = layer->lines;
+    const float *restrict b = layer->lines + layer->in.c;
+    const float *restrict c = layer->lines + 2 * (int64_t)layer->in.c;
     int k = tile->k;
-    for (int first = 0; first < k; first += BLOCK) {
-        int count = k - first < BLOCK ? k - first : BLOCK;
-        line of = line_of(layer, pass, tile, first, count, tile->of_rows);
-        for (int row = 0; row < tile->rows; row++) {
-            float *restrict d = dy + (int64_t)row * k + first;
-            const float *restrict x = kept->x + (int64_t)row * k + first;
-            for (int j = 0; j < count; j++)
-                d[j] = of.a[j] * d[j] + of.b[j] * x[j] + of.c[j];
-        }
+    (void)pass;
+    for (int row = 0; row < tile->rows; row++) {
+        float *restrict d = dy + (int64_t)row * k;
+        const float *restrict x = kept->x + (int64_t)row * k;
+        for (int j = 0; j < k; j++)
+            d[j] = a[j] * d[j] + b[j] * x[j] + c[j];
     }
 }
 
@@ -155,6 +140,7 @@ static const cr_channelwise channelwise = {
     .observe = observe,
     .prepare = prepare,
     .forward = forward,
+    .sum = sum,
     .parameter_gradient = parameter_gradient,
     .backward = backward,
 };

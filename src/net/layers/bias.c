@@ -1,8 +1,6 @@
 /* bias: y_c = x_c + b_c;  db_c = sum over rows of dy_c. */
 #include "colrow/net.h"
 
-enum { BLOCK = 64 }; /* channels summed together, in registers */
-
 static cr_status shape(cr_layer *layer)
 {
     layer->out = layer->in;
@@ -31,34 +29,28 @@ static void forward(const cr_layer *layer, const cr_pass *pass, float *y, const 
     }
 }
 
-/* dp [first .. first + count) (+)= column sums of dy [rows, k] */
-static void sum_columns(float *dp, const float *dy, int first, int count, const cr_tile *whole,
-                        bool accumulate)
+static void sum(double *sums, const float *dy, const cr_kept *kept, const cr_tile *tile)
 {
-    double sums[BLOCK] = {0};
-    for (int row = 0; row < whole->rows; row++) {
-        const float *from = dy + (int64_t)row * whole->k + first;
-        for (int j = 0; j < count; j++)
-            sums[j] += from[j];
-    }
-    for (int j = 0; j < count; j++)
-        dp[first + j] = (float)(accumulate ? dp[first + j] + sums[j] : sums[j]);
+    int k = tile->k;
+    (void)kept;
+    for (int row = 0; row < tile->rows; row++)
+        for (int j = 0; j < k; j++)
+            sums[j] += dy[(int64_t)row * k + j];
 }
 
-static void parameter_gradient(cr_layer *layer, float *const dp[CR_LAYER_PARAMETERS],
-                               const float *dy, const cr_kept *kept, const cr_tile *whole,
-                               bool accumulate)
+static void parameter_gradient(cr_layer *layer, const cr_pass *pass,
+                               float *const dp[CR_LAYER_PARAMETERS], const double *sums,
+                               const cr_tile *whole, bool accumulate)
 {
-    int k = whole->k;
     (void)layer;
-    (void)kept;
-#pragma omp parallel for schedule(static) if ((int64_t)whole->rows * k >= 1 << 18)
-    for (int first = 0; first < k; first += BLOCK)
-        sum_columns(dp[0], dy, first, k - first < BLOCK ? k - first : BLOCK, whole, accumulate);
+    (void)pass;
+    for (int j = 0; j < whole->k; j++)
+        dp[0][j] = (float)(accumulate ? dp[0][j] + sums[j] : sums[j]);
 }
 
 static const cr_channelwise channelwise = {
     .forward = forward,
+    .sum = sum,
     .parameter_gradient = parameter_gradient,
 };
 
