@@ -168,7 +168,9 @@ typedef enum cr_stream {
     CR_STREAM_SYNTHETIC,
     CR_STREAM_TEST,
     CR_STREAM_AUGMENT,
-    CR_STREAM_STUDY
+    CR_STREAM_STUDY,
+    CR_STREAM_EXAMPLES, /* draws of samples and of outputs ... */
+    CR_STREAM_OUTPUTS   /* ... for the backward products */
 } cr_stream;
 
 typedef struct cr_random_key {

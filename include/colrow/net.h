@@ -76,6 +76,14 @@ struct cr_layer {
     float *lines;    /* [3, C] batch_norm: dx = lines[0] dy + lines[1] x + lines[2], kept ones */
 };
 
+/* Compact copies for the second sampling, of the largest segment. */
+typedef struct cr_thin {
+    float *x;        /* [examples, positions, k] */
+    float *dy;       /* [examples, positions, kO] or [rows, outputs] */
+    float *w;        /* [taps, k, outputs] weights, or their gradient */
+    float *prepared; /* the weights as the engine wants them, where it does */
+} cr_thin;
+
 /* What is the same for a whole pass over one micro-batch. */
 typedef struct cr_pass {
     const float *parameters; /* flat */
@@ -254,10 +262,11 @@ typedef struct cr_segment {
     int source, target;           /* tensors; target -1: the loss */
     bool adds;                    /* y is added to the target */
     int n;                        /* channels of its input; features where a contraction flattens */
-    int k;                        /* channels asked of the draw; n where it is never sampled */
-    int most;                     /* channels the draw can keep of them at most */
-    double ratio;                 /* of channels to keep; 1: exact */
-    cr_pick pick;                 /* of its input channels, this step's */
+    int least;             /* channels asked of the draw in any step at least; n: never sampled */
+    int most;              /* channels that the draw can keep in any step at most */
+    int wanted;            /* channels asked of the draw this step ... */
+    double ratio;          /* ... for this ratio; 1: exact */
+    cr_pick pick;          /* of its input channels, this step's */
     const cr_pick *active; /* channels with gradient: `pick`; behind a mapping its target's */
     const cr_pick *live;   /* output channels that are needed backwards */
 
@@ -272,6 +281,14 @@ typedef struct cr_segment {
     const float *w, *w_live;         /* what the products use */
     double *row_norms; /* [rows of the kernel] squared norms, where scores need them */
     cr_macs macs[3];   /* forward, input gradient, weight gradient */
+
+    /* The second sampling, where the backward products have one (resample.c): */
+    double backward_ratio;     /* of this step; 1: none */
+    cr_pick examples, outputs; /* of this micro-batch: its samples, and of the live outputs */
+    bool thin_weights;         /* its weight gradient follows one of these picks */
+    bool thin_inputs;          /* its input gradient follows `outputs` */
+    const float *w_outputs;    /* [taps, k, kO] the live weights, not prepared */
+    double *output_norms;      /* [kO] their squared norms by output, this step */
 } cr_segment;
 
 /* Who decides on a pick. `choose` fills the pick of `segment`; it may call cr_net_scores. */
@@ -293,6 +310,8 @@ struct cr_net {
     cr_sample_options sampling;
     const cr_score *score;
     const cr_draw *draw;
+    const cr_backward_method *backward; /* NULL: no step samples in the backward products */
+    const cr_draw *backward_draw;
     const cr_engine *engine;
     cr_shape input;
     int classes;
@@ -341,6 +360,7 @@ struct cr_net {
     double *norms[2];          /* [C] of inputs and of weights */
     double *scores;            /* [C] */
     void *draw_scratch;
+    cr_thin thin;
     int threads;              /* when it was laid out */
     int64_t strip_floats;     /* two of the longest strips */
     int64_t activation_bytes; /* of what is kept for the backward pass of a micro-batch */
@@ -382,6 +402,10 @@ void cr_net_continue_from(cr_net *net, int tensor);
 
 /* Values from the initializer, keyed by (seed, layer). */
 void cr_net_initialize(cr_net *net);
+
+/* From the next step on, keep these shares of channels and in the backward products; such as the
+ * net was made for: the options' own, or those of their schedules. */
+void cr_net_set_ratios(cr_net *net, double ratio, double backward);
 
 /* Begin a step: forget the picks and gradients of the last one. */
 void cr_net_begin(cr_net *net, uint32_t step, const cr_agreement *agreement);
@@ -450,7 +474,8 @@ int cr_net_live_asked(const cr_net *net, int s);
 int64_t cr_net_message_floats(const cr_net *net);
 
 /* Multiply-accumulates a sample of segment `s` for k kept inputs and `live` outputs: exact, paper,
- * executed of the product `p` (0 forward, 1 input gradient, 2 weight gradient). */
+ * executed of the product `p` (0 forward, 1 input gradient, 2 weight gradient). A second sampling
+ * is counted as it is in a whole micro-batch; fractions are cut off. */
 cr_macs cr_net_macs(const cr_net *net, int s, int p, int k, int live);
 
 /* Sum of the counters of all segments and products. */

@@ -31,30 +31,71 @@ bool cr_pick_is_all(const cr_pick *pick);
 /* Recompute pick->hash after the arrays were filled. */
 void cr_pick_seal(cr_pick *pick);
 
+/* A second sampling, inside the backward products (Adelman & Silberstein 2018, section 5). */
+typedef struct cr_backward_options {
+    cr_word method;     /* crs | meprop */
+    cr_word draw;       /* file name in draws/; scaled where it has a closed form */
+    double ratio;       /* of samples and of output channels kept; 1, or 0 for unset: all */
+    int minimum;        /* of either kept at least */
+    cr_ratios schedule; /* as that of cr_sample_options, for this ratio */
+} cr_backward_options;
+
 /* Names of things to keep exact or to give another ratio are glob patterns on layer names. */
 typedef struct cr_sample_options {
-    cr_word draw;     /* file name in draws/ */
-    cr_word scores;   /* norm | weight_norm | uniform */
-    bool scale;       /* unbiased weights */
-    double ratio;     /* of channels kept, in (0, 1] */
-    int minimum;      /* channels kept at least */
-    cr_words exact;   /* layers never sampled */
-    cr_ratios layers; /* layer -> ratio, before `ratio` */
+    cr_word draw;       /* file name in draws/ */
+    cr_word scores;     /* norm | weight_norm | uniform */
+    bool scale;         /* unbiased weights */
+    double ratio;       /* of channels kept, in (0, 1] */
+    int minimum;        /* channels kept at least */
+    cr_words exact;     /* layers never sampled */
+    cr_ratios layers;   /* layer -> ratio, before `ratio` */
+    cr_ratios schedule; /* when -> what `ratio` is from then on; 1 is exact, `layers` or not */
+    cr_backward_options backward;
 } cr_sample_options;
 
 extern const cr_option cr_sample_option_table[];
+extern const cr_option cr_backward_option_table[];
 
 /* Refuse a combination that has no closed form (CR_BAD_CONFIG): e.g. scale with `top`, or with
- * `no_replacement` unless the scores are uniform. */
+ * `no_replacement` unless the scores are uniform; and schedules that cannot be read. */
 cr_status cr_sample_check(const cr_sample_options *options);
 
 /* The ratio of the layer `name`: 1 where `exact` matches, that of the first pattern in `layers`
- * that matches, else `ratio`. */
+ * that matches, else `ratio`. With a schedule, a `ratio` of 1 is that of every layer. */
 double cr_sample_ratio(const cr_sample_options *options, const char *name);
+
+/* The ratio of the layer's backward products: 1 where `exact` matches, else backward.ratio. */
+double cr_sample_backward_ratio(const cr_sample_options *options, const char *name);
 
 /* k = max(minimum, floor(ratio n)), at most n, at least 1. (ratio n is rounded down after adding
  * 1e-9, so that 0.3 * 10 is 3.) */
 int cr_sample_count(double ratio, int minimum, int n);
+
+/* ---- schedules: a ratio by epoch or step -------------------------------------------------------
+ * A key says from when on its ratio holds: "2", "0.5" epochs or "500 steps" from the beginning. */
+
+/* CR_BAD_CONFIG naming `key` unless the schedule's keys can be read, are all in one unit, and
+ * ascend. */
+cr_status cr_schedule_check(const cr_ratios *schedule, const char *key);
+
+/* The ratio at step number `step` (from 0) of a run of `per_epoch` steps an epoch; `ratio` before
+ * the first key. */
+double cr_schedule_ratio(const cr_ratios *schedule, double ratio, int64_t step, int64_t per_epoch);
+
+/* Smallest and largest ratio of any step. */
+void cr_schedule_range(double *low, double *high, const cr_ratios *schedule, double ratio);
+
+/* ---- methods of the second sampling ------------------------------------------------------------
+ */
+typedef struct cr_backward_method {
+    const char *name;
+    bool by_sample; /* the weight gradient sums over picked samples; else it has picked outputs */
+    bool with_weights; /* an output's score has the norm of its weights */
+} cr_backward_method;
+
+/* NULL when there is none of that name. */
+const cr_backward_method *cr_backward_method_find(const char *name);
+const char *const *cr_backward_method_names(void);
 
 /* ---- scores: s_i, how important channel i is ------------------------------------------------ */
 typedef struct cr_score {

@@ -11,8 +11,9 @@ static const cr_usage usage = {
         "configuration; or the contents of a checkpoint.\v"
         "Multiply-accumulates are a sample's, in thousands: exact / as the paper counts them / "
         "as they are executed, for the forward product, the input gradient and the weight "
-        "gradient. Draws that keep a varying number of channels are shown with the number they are "
-        "asked for, their memory and messages at the largest.",
+        "gradient. Numbers that vary by a schedule are shown at their largest; draws that keep a "
+        "varying number of channels with the number they are asked for, their memory and messages "
+        "at the largest.",
     .json = true,
     .overrides = true,
 };
@@ -45,7 +46,8 @@ static figures measure(const cr_net *net, const cr_run_options *options)
         all.optimizer_bytes += net->parameter_count * (int64_t)sizeof(float);
     for (int s = 0; s < net->segment_count; s++)
         for (int p = 0; contracts(net, s) && p < 3; p++)
-            add(&all.macs, cr_net_macs(net, s, p, net->segments[s].k, cr_net_live_asked(net, s)));
+            add(&all.macs,
+                cr_net_macs(net, s, p, net->segments[s].wanted, cr_net_live_asked(net, s)));
     all.message_bytes = cr_net_message_floats(net) * (int64_t)sizeof(float);
     return all;
 }
@@ -70,9 +72,9 @@ static void print_layer(const cr_net *net, int l)
     cr_print("%-22s %-22s %4dx%dx%-6d %10lld", layer->name, layer->type->name, layer->out.h,
              layer->out.w, layer->out.c, (long long)parameters);
     if (s >= 0 && layer->type->contraction != NULL) {
-        cr_print("  %5d/%-5d", net->segments[s].k, net->segments[s].n);
+        cr_print("  %5d/%-5d", net->segments[s].wanted, net->segments[s].n);
         for (int p = 0; p < 3; p++) {
-            cr_macs m = cr_net_macs(net, s, p, net->segments[s].k, cr_net_live_asked(net, s));
+            cr_macs m = cr_net_macs(net, s, p, net->segments[s].wanted, cr_net_live_asked(net, s));
             cr_print("  %7.1f/%.1f/%.1f", (double)m.exact / 1e3, (double)m.paper / 1e3,
                      (double)m.executed / 1e3);
         }
@@ -123,9 +125,9 @@ static json_t *layer_json(const cr_net *net, int l)
     if (s < 0 || layer->type->contraction == NULL)
         return row;
     (void)json_object_set_new(row, "inputs", json_integer(net->segments[s].n));
-    (void)json_object_set_new(row, "kept", json_integer(net->segments[s].k));
+    (void)json_object_set_new(row, "kept", json_integer(net->segments[s].wanted));
     for (int p = 0; p < 3; p++) {
-        cr_macs m = cr_net_macs(net, s, p, net->segments[s].k, cr_net_live_asked(net, s));
+        cr_macs m = cr_net_macs(net, s, p, net->segments[s].wanted, cr_net_live_asked(net, s));
         (void)json_object_set_new(row, products[p], macs_json(&m));
     }
     return row;
@@ -168,6 +170,15 @@ static cr_status find_shape(cr_data_wanted *shape, const cr_run_options *options
     return CR_OK;
 }
 
+/* As in the steps of the schedules that keep most. */
+static void keep_most(cr_net *net, const cr_sample_options *sampling)
+{
+    double low = 0, ratio = 0, backward = 0;
+    cr_schedule_range(&low, &ratio, &sampling->schedule, sampling->ratio);
+    cr_schedule_range(&low, &backward, &sampling->backward.schedule, sampling->backward.ratio);
+    cr_net_set_ratios(net, ratio, backward);
+}
+
 static cr_status describe_config(const cr_run_options *options, bool json)
 {
     cr_data_wanted shape = {0};
@@ -182,6 +193,7 @@ static cr_status describe_config(const cr_run_options *options, bool json)
                         .extra = cr_dist_extra};
     CR_TRY(cr_net_create(&net, &plan));
     cr_status status = CR_OK;
+    keep_most(net, &options->sampling);
     if (json)
         status = print_json(net, options);
     else

@@ -4,10 +4,13 @@
 static void weight_gradient(cr_net *net, int s, const float *dy, bool first, int block)
 {
     const cr_segment *segment = &net->segments[s];
+    float *dw = net->gradient + net->blocks[block].offset;
     cr_contract c = cr_segment_contract(net, s, segment->pick.k, segment->live->k);
     cr_phase previous = cr_phase_enter(CR_PHASE_CONTRACT_BACKWARD);
-    cr_segment_contraction(net, s)->weight_gradient(&c, net->gradient + net->blocks[block].offset,
-                                                    segment->input, dy, !first);
+    if (segment->thin_weights)
+        cr_resample_weight_gradient(net, s, dw, dy, !first);
+    else
+        cr_segment_contraction(net, s)->weight_gradient(&c, dw, segment->input, dy, !first);
     cr_phase_leave(previous);
     cr_segment_count(net, s, 2);
 }
@@ -24,7 +27,10 @@ static void input_gradient(cr_net *net, int s, float *dx, const float *dy)
     }
     cr_contract c = cr_segment_contract(net, s, segment->pick.k, segment->live->k);
     cr_phase previous = cr_phase_enter(CR_PHASE_CONTRACT_BACKWARD);
-    layer->type->contraction->input_gradient(&c, dx, dy, segment->w_live);
+    if (segment->thin_inputs)
+        cr_resample_input_gradient(net, s, dx, dy);
+    else
+        layer->type->contraction->input_gradient(&c, dx, dy, segment->w_live);
     cr_phase_leave(previous);
     cr_segment_count(net, s, 1);
 }
@@ -36,20 +42,22 @@ static int64_t end_of(const cr_net *net, int block)
 }
 
 /* One segment: its parameters' gradients, and that of its source. */
-static void run_segment(cr_net *net, int s, bool first, int *block)
+static cr_status run_segment(cr_net *net, int s, bool first, int *block)
 {
     const cr_segment *segment = &net->segments[s];
     float *dx = cr_tensor_gradient_of(net, s); /* of the loss: there since the forward pass */
     if (segment->target >= 0) {
         const float *dy = net->tensors[segment->target].gradient;
-        if (cr_segment_contraction(net, s) != NULL)
+        if (cr_segment_contraction(net, s) != NULL) {
+            CR_TRY(cr_resample_choose(net, s, dy));
             weight_gradient(net, s, dy, first, (*block)++);
+        }
         if (dx != NULL)
             input_gradient(net, s, dx, dy);
     }
-    if (dx == NULL)
-        return;
-    cr_chain_backward(net, s, dx, first, block);
+    if (dx != NULL)
+        cr_chain_backward(net, s, dx, first, block);
+    return CR_OK;
 }
 
 cr_status cr_net_backward(cr_net *net, bool first, cr_net_finished finished, void *self)
@@ -58,7 +66,7 @@ cr_status cr_net_backward(cr_net *net, bool first, cr_net_finished finished, voi
     cr_phase previous = cr_phase_enter(CR_PHASE_BACKWARD);
     cr_gradient_add_statistics(net, first);
     for (int s = net->segment_count - 1; s >= 0; s--) {
-        run_segment(net, s, first, &block);
+        CR_TRY(run_segment(net, s, first, &block));
         if (finished != NULL)
             CR_TRY(finished(self, end_of(net, block)));
     }

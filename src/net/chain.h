@@ -71,6 +71,32 @@ void cr_kernel_row_norms(double *norms, const float *w, int64_t rows, int out);
 /* norms [n] of the weights of each input channel of segment s. */
 void cr_segment_weight_norms(cr_net *net, int s, double *norms);
 
+/* ---- the second sampling -----------------------------------------------------------------------
+ */
+
+/* Lay out its picks, norms and copies, where some step has one. */
+void cr_resample_lay_out(cr_net *net, cr_arena *arena);
+
+/* Largest of what it draws from: samples or outputs. */
+int cr_resample_channels(const cr_net *net);
+
+/* Samples of so many, outputs of all those of segment s, that its backward products keep. */
+int cr_resample_examples(const cr_net *net, int s, int samples);
+int cr_resample_outputs(const cr_net *net, int s);
+
+/* Does the input gradient of segment s sum over a pick of the live outputs, this step? */
+bool cr_resample_thins_inputs(const cr_net *net, int s);
+
+/* Norms of the live weights, once a step. */
+void cr_resample_weigh(cr_net *net, int s);
+
+/* Pick samples and outputs for the products of segment s, for the micro-batch under way. */
+cr_status cr_resample_choose(cr_net *net, int s, const float *dy);
+
+/* The products where the segment's are thin: dw [taps, k, live] (+)=, and then dx. */
+void cr_resample_weight_gradient(cr_net *net, int s, float *dw, const float *dy, bool accumulate);
+void cr_resample_input_gradient(cr_net *net, int s, float *dx, const float *dy);
+
 /* ---- gradients and counters -------------------------------------------------------------------
  */
 

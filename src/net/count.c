@@ -2,19 +2,23 @@
  * 3). */
 #include "chain.h"
 
-void cr_segment_count(cr_net *net, int s, int product)
+/* What the sums of a contraction's products run over. */
+typedef struct reach {
+    int k, live;     /* kept inputs, live outputs */
+    int outputs;     /* of these, those that the second sampling kept */
+    int examples;    /* samples that it kept for the weight gradient ... */
+    int64_t samples; /* ... of so many */
+} reach;
+
+/* The outputs that the paper charges the input gradient for: it knows no dead ones, so where none
+ * of the live were dropped it has what was asked for. */
+static int64_t charged(const cr_net *net, int s, const reach *r)
 {
-    cr_segment *segment = &net->segments[s];
-    if (cr_segment_contraction(net, s) == NULL)
-        return;
-    cr_macs one = cr_net_macs(net, s, product, segment->pick.k, segment->live->k);
-    cr_macs *sum = &segment->macs[product];
-    sum->exact += one.exact * net->pass_rows;
-    sum->paper += one.paper * net->pass_rows;
-    sum->executed += one.executed * net->pass_rows;
+    int asked = cr_resample_outputs(net, s);
+    return r->outputs < r->live || asked < r->outputs ? r->outputs : asked;
 }
 
-cr_macs cr_net_macs(const cr_net *net, int s, int product, int k, int live)
+static cr_macs macs_of(const cr_net *net, int s, int product, const reach *r)
 {
     const cr_segment *segment = &net->segments[s];
     const cr_layer *layer = &net->layers[segment->consumer];
@@ -22,9 +26,49 @@ cr_macs cr_net_macs(const cr_net *net, int s, int product, int k, int live)
         return (cr_macs){0}; /* the data needs no gradient */
     int64_t channel = (int64_t)cr_kernel_taps(layer) * layer->out.h * layer->out.w;
     int64_t out = layer->out.c;
-    return (cr_macs){.exact = channel * segment->n * out,
-                     .paper = channel * k * out,
-                     .executed = channel * k * (product == 0 ? out : live)};
+    bool by_sample = net->backward == NULL || net->backward->by_sample;
+    cr_macs macs = {.exact = channel * segment->n * out * r->samples,
+                    .paper = channel * r->k * out * r->samples,
+                    .executed = channel * r->k * out * r->samples};
+    if (product == 2 && by_sample) {
+        macs.paper = channel * r->k * out * r->examples;
+        macs.executed = channel * r->k * r->live * r->examples;
+    } else if (product > 0) {
+        macs.paper = channel * r->k * charged(net, s, r) * r->samples;
+        macs.executed = channel * r->k * r->outputs * r->samples;
+    }
+    return macs;
+}
+
+void cr_segment_count(cr_net *net, int s, int product)
+{
+    cr_segment *segment = &net->segments[s];
+    if (cr_segment_contraction(net, s) == NULL)
+        return;
+    bool by_output = segment->thin_inputs || (segment->thin_weights && !net->backward->by_sample);
+    bool by_sample = segment->thin_weights && net->backward->by_sample;
+    reach r = {.k = segment->pick.k,
+               .live = segment->live->k,
+               .outputs = by_output ? segment->outputs.k : segment->live->k,
+               .examples = by_sample ? segment->examples.k : net->pass_rows,
+               .samples = net->pass_rows};
+    cr_macs one = macs_of(net, s, product, &r);
+    cr_macs *sum = &segment->macs[product];
+    sum->exact += one.exact;
+    sum->paper += one.paper;
+    sum->executed += one.executed;
+}
+
+cr_macs cr_net_macs(const cr_net *net, int s, int product, int k, int live)
+{
+    int outputs = cr_resample_outputs(net, s);
+    reach r = {.k = k,
+               .live = live,
+               .outputs = outputs < live ? outputs : live,
+               .examples = cr_resample_examples(net, s, net->rows),
+               .samples = net->rows};
+    cr_macs all = macs_of(net, s, product, &r);
+    return (cr_macs){all.exact / net->rows, all.paper / net->rows, all.executed / net->rows};
 }
 
 cr_macs cr_net_counted(const cr_net *net)

@@ -17,7 +17,7 @@ cr_status cr_net_choose(cr_net *net, int s, cr_pick *pick, uint32_t who)
     net->score->combine(net->scores, net->norms[0], net->norms[1], segment->n);
     cr_draw_request request = {
         .n = segment->n,
-        .k = segment->k,
+        .k = segment->wanted,
         .share = segment->ratio,
         .minimum = net->sampling.minimum,
         .scores = net->scores,
@@ -59,7 +59,7 @@ static cr_status pick_channels(cr_net *net, int s)
         return CR_OK;
     cr_phase previous = cr_phase_enter(CR_PHASE_SAMPLE);
     segment->w = cr_segment_kernel(net, s);
-    if (segment->k < segment->n) {
+    if (segment->wanted < segment->n) {
         CR_TRY(net->agreement->choose(net->agreement->self, net, s, &segment->pick));
         cr_kernel_gather(segment->weights, segment->w, &net->layers[segment->consumer],
                          &segment->pick);
@@ -85,6 +85,10 @@ static void gather_live(cr_net *net, int s)
                               (int64_t)cr_kernel_taps(layer) * k, layer->out.c, segment->live);
         segment->w_live = segment->weights_live;
     }
+    segment->w_outputs = segment->w_live;
+    cr_resample_weigh(net, s);
+    if (cr_resample_thins_inputs(net, s))
+        return;
     cr_contract c = cr_segment_contract(net, s, k, segment->live->k);
     segment->w_live = prepare(net, s, segment->w_live, segment->prepared_live, &c, true);
 }

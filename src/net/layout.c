@@ -5,33 +5,41 @@
 #include "chain.h"
 #include "tiles.h"
 
-/* Can segment s be sampled? */
+/* Is segment s sampled in some step? */
 static bool is_sampled(const cr_net *net, int s)
 {
-    return net->segments[s].k < net->segments[s].n;
+    return net->segments[s].least < net->segments[s].n;
 }
 
-/* The segment whose pick decides which outputs of segment s are live; -1: all are. */
-static int live_reader(const cr_net *net, int s)
+/* The contraction or loss that decides which output channels of segment s are live; NULL: all are.
+ */
+static const cr_segment *decider(const cr_net *net, int s)
 {
     const cr_tensor *target = &net->tensors[net->segments[s].target];
     if (target->dense)
-        return -1;
+        return NULL;
     const cr_segment *reader = &net->segments[target->reader];
-    return net->layers[reader->consumer].type->mapping != NULL ? live_reader(net, target->reader)
-                                                               : target->reader;
+    bool maps = net->layers[reader->consumer].type->mapping != NULL;
+    return maps ? decider(net, target->reader) : reader;
 }
 
 int cr_net_live_most(const cr_net *net, int s)
 {
-    int reader = live_reader(net, s);
-    return reader >= 0 ? net->segments[reader].most : net->layers[net->segments[s].consumer].out.c;
+    const cr_segment *reader = decider(net, s);
+    return reader != NULL ? reader->most : net->layers[net->segments[s].consumer].out.c;
 }
 
 int cr_net_live_asked(const cr_net *net, int s)
 {
-    int reader = live_reader(net, s);
-    return reader >= 0 ? net->segments[reader].k : net->layers[net->segments[s].consumer].out.c;
+    const cr_segment *reader = decider(net, s);
+    return reader != NULL ? reader->wanted : net->layers[net->segments[s].consumer].out.c;
+}
+
+/* Are there dead output channels of segment s in some step? */
+static bool drops_outputs(const cr_net *net, int s)
+{
+    const cr_segment *reader = decider(net, s);
+    return reader != NULL && reader->least < reader->n;
 }
 
 static void lay_out_prepared(cr_net *net, int s, cr_arena *arena)
@@ -63,7 +71,7 @@ static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
         segment->row_norms = cr_arena_take(arena, taps * segment->n, sizeof(double));
     if (is_sampled(net, s))
         segment->weights = cr_arena_take(arena, taps * segment->most * layer->out.c, sizeof(float));
-    if (cr_net_live_asked(net, s) < layer->out.c && segment->source != 0)
+    if (drops_outputs(net, s) && segment->source != 0)
         segment->weights_live = cr_arena_take(arena, taps * segment->most * live, sizeof(float));
     lay_out_prepared(net, s, arena);
 }
@@ -132,7 +140,7 @@ static void measure_products(const cr_net *net, int s, extent *most)
 
 static extent measure(const cr_net *net)
 {
-    extent most = {0};
+    extent most = {.channels = cr_resample_channels(net)};
     for (int s = 0; s < net->segment_count; s++) {
         const cr_segment *segment = &net->segments[s];
         const cr_shape *out = &net->layers[segment->consumer].out;
@@ -174,6 +182,7 @@ void cr_net_lay_out(cr_net *net, cr_arena *arena)
     lay_out_shared(net, &most, arena);
     lay_out_statistics(net, arena);
     cr_tensors_place(net, arena);
+    cr_resample_lay_out(net, arena);
     for (int s = 0; s < net->segment_count; s++)
         lay_out_weights(net, s, arena);
     size_t mark = arena->used;

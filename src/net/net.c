@@ -85,9 +85,11 @@ static cr_status close_segment(cr_net *net, int target, bool adds)
                                                        .target = target,
                                                        .adds = adds,
                                                        .n = layer->in.c,
-                                                       .k = layer->in.c,
+                                                       .least = layer->in.c,
                                                        .most = layer->in.c,
-                                                       .ratio = 1};
+                                                       .wanted = layer->in.c,
+                                                       .ratio = 1,
+                                                       .backward_ratio = 1};
     net->pending = 0;
     net->current = target;
     return CR_OK;
@@ -181,23 +183,69 @@ static cr_status check_pattern(const cr_net *net, const char *key, const char *p
                    known, pattern);
 }
 
-static cr_status set_sampling(cr_net *net)
+static cr_status check_patterns(const cr_net *net)
 {
     const cr_sample_options *sampling = &net->sampling;
     for (int i = 0; i < sampling->exact.count; i++)
         CR_TRY(check_pattern(net, "exact", sampling->exact.value[i]));
     for (int i = 0; i < sampling->layers.count; i++)
         CR_TRY(check_pattern(net, "layers", sampling->layers.name[i]));
+    return CR_OK;
+}
+
+static void set_wanted(cr_net *net, int s)
+{
+    cr_segment *segment = &net->segments[s];
+    const cr_layer *layer = &net->layers[segment->consumer];
+    const cr_sample_options *sampling = &net->sampling;
+    if (cr_segment_contraction(net, s) == NULL)
+        return;
+    segment->backward_ratio = cr_sample_backward_ratio(sampling, layer->name);
+    if (segment->source == 0 && layer->parameters[0].rank == 4)
+        return; /* the first convolution */
+    segment->ratio = cr_sample_ratio(sampling, layer->name);
+    segment->wanted = cr_sample_count(segment->ratio, sampling->minimum, segment->n);
+}
+
+void cr_net_set_ratios(cr_net *net, double ratio, double backward)
+{
+    if (net->sampling.ratio == ratio && net->sampling.backward.ratio == backward)
+        return;
+    net->sampling.ratio = ratio;
+    net->sampling.backward.ratio = backward;
+    for (int s = 0; s < net->segment_count; s++) {
+        set_wanted(net, s);
+        CR_ASSERT(net->segments[s].wanted <= net->segments[s].most);
+    }
+}
+
+/* Plan for every step of the schedules; the net is then as in the first. */
+static cr_status set_sampling(cr_net *net)
+{
+    cr_sample_options *sampling = &net->sampling;
+    cr_backward_options *backward = &sampling->backward;
+    double first = cr_schedule_ratio(&sampling->schedule, sampling->ratio, 0, 1);
+    double first_backward = cr_schedule_ratio(&backward->schedule, backward->ratio, 0, 1);
+    double low = 0, high = 0;
+    CR_TRY(check_patterns(net));
+    cr_schedule_range(&low, &high, &sampling->schedule, sampling->ratio);
     for (int s = 0; s < net->segment_count; s++) {
         cr_segment *segment = &net->segments[s];
-        bool first_convolution =
-            segment->source == 0 && net->layers[segment->consumer].parameters[0].rank == 4;
-        if (cr_segment_contraction(net, s) == NULL || first_convolution)
-            continue;
-        segment->ratio = cr_sample_ratio(sampling, net->layers[segment->consumer].name);
-        segment->k = cr_sample_count(segment->ratio, sampling->minimum, segment->n);
-        segment->most = cr_draw_most(net->draw, segment->n, segment->k);
+        sampling->ratio = low;
+        set_wanted(net, s);
+        segment->least = segment->wanted;
+        sampling->ratio = high;
+        set_wanted(net, s);
+        segment->most = cr_draw_most(net->draw, segment->n, segment->wanted);
     }
+    cr_net_set_ratios(net, first, first_backward);
+    cr_schedule_range(&low, &high, &backward->schedule, backward->ratio);
+    if (low == 0 || low == 1)
+        return CR_OK;
+    net->backward = cr_backward_method_find(backward->method);
+    net->backward_draw = cr_draw_find(backward->draw);
+    CR_CHECK(net->backward != NULL && net->backward_draw != NULL, CR_BAD_CONFIG,
+             "sampling.backward: no method %s or no draw %s", backward->method, backward->draw);
     return CR_OK;
 }
 

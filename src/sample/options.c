@@ -26,7 +26,8 @@ cr_status cr_sample_check(const cr_sample_options *options)
              "sampling.scale: expected false, as draw '%s' with scores '%s' has no unbiased "
              "weights in closed form, found true",
              options->draw, options->scores);
-    return CR_OK;
+    CR_TRY(cr_schedule_check(&options->schedule, "sampling.schedule"));
+    return cr_schedule_check(&options->backward.schedule, "sampling.backward.schedule");
 }
 
 static bool matches(const char *pattern, const char *name)
@@ -34,15 +35,29 @@ static bool matches(const char *pattern, const char *name)
     return fnmatch(pattern, name, 0) == 0;
 }
 
-double cr_sample_ratio(const cr_sample_options *options, const char *name)
+static bool is_exact(const cr_sample_options *options, const char *name)
 {
     for (int i = 0; i < options->exact.count; i++)
         if (matches(options->exact.value[i], name))
-            return 1.0;
+            return true;
+    return false;
+}
+
+double cr_sample_ratio(const cr_sample_options *options, const char *name)
+{
+    bool exact_now = options->schedule.count > 0 && options->ratio == 1.0;
+    if (exact_now || is_exact(options, name))
+        return 1.0;
     for (int i = 0; i < options->layers.count; i++)
         if (matches(options->layers.name[i], name))
             return options->layers.value[i];
     return options->ratio;
+}
+
+double cr_sample_backward_ratio(const cr_sample_options *options, const char *name)
+{
+    double ratio = options->backward.ratio;
+    return ratio == 0 || is_exact(options, name) ? 1.0 : ratio;
 }
 
 int cr_sample_count(double ratio, int minimum, int n)
@@ -100,5 +115,13 @@ const cr_option cr_sample_option_table[] = {
      .high = 1,
      .above = true,
      .help = "layer (name or glob pattern) to the ratio it has instead"},
+    {.name = "schedule",
+     .kind = CR_OPTION_RATIOS,
+     .offset = offsetof(cr_sample_options, schedule),
+     .fallback = "{}",
+     .low = 0,
+     .high = 1,
+     .above = true,
+     .help = "epoch, or `N steps`, to the ratio from then on; 1: exact, whatever `layers` says"},
     {.name = NULL},
 };

@@ -64,6 +64,17 @@ static void run_micro_batch(cr_run *run, piece batch, int number)
     must(run, cr_dist_backward(run->dist, &result));
 }
 
+/* The shares that the schedules have for this step. */
+static void set_ratios(cr_run *run)
+{
+    const cr_sample_options *sampling = &run->options.sampling;
+    const cr_backward_options *backward = &sampling->backward;
+    int64_t step = run->progress.step;
+    cr_net_set_ratios(
+        run->net, cr_schedule_ratio(&sampling->schedule, sampling->ratio, step, run->per_epoch),
+        cr_schedule_ratio(&backward->schedule, backward->ratio, step, run->per_epoch));
+}
+
 /* What this rank wishes to happen after the step; rank 0 watches the clock. */
 static cr_dist_news wishes(const cr_run *run)
 {
@@ -107,6 +118,7 @@ cr_status cr_step_run(cr_run *run, bool *save)
     prepare_order(run);
     piece batch = samples_of(run);
     int size = run->options.micro_batch;
+    set_ratios(run);
     must(run,
          cr_dist_begin(run->dist, (uint32_t)run->progress.step, (batch.count + size - 1) / size));
     run_micro_batch(run, batch, run->dist->first);

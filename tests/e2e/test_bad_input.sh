@@ -92,6 +92,16 @@ config_errors() {
     refused 2 "draw 'adaptive'" "$DIGITS" -s sampling.draw=adaptive -s sampling.scale=true
     refused 2 "draw 'no_replacement' with scores 'norm'" "$DIGITS" \
         -s sampling.draw=no_replacement -s sampling.scale=true
+    refused 2 'did you mean `crs`' "$DIGITS" -s sampling.backward.method=crz
+    refused 2 'did you mean `top`' "$DIGITS" -s sampling.backward.draw=topp
+    refused 2 'found `0`' "$DIGITS" -s sampling.backward.ratio=0
+    refused 2 'did you mean `sampling.backward.ratio`' "$DIGITS" -s 'sampling.backward={ratoi: 0.1}'
+    refused 2 'sampling.schedule: expected a number of epochs or `N steps`' "$DIGITS" \
+        -s 'sampling.schedule={soon: 0.5}'
+    refused 2 'found `2` after `12`' "$DIGITS" -s 'sampling.schedule={12: 1, 2: 0.5}'
+    refused 2 'found `1` and `9 steps`' "$DIGITS" \
+        -s 'sampling.backward.schedule={1: 1, 9 steps: 0.5}'
+    refused 2 'found `1.5`' "$DIGITS" -s 'sampling.schedule={2: 1.5}'
     refused 2 'deterministic' "$DIGITS" -s deterministic=true -s micro_batch=0
     refused 2 'agreement: weights' "$DIGITS" -s agreement=weights -s sampling.scores=norm
     refused 2 'found both (20 and 5)' "$DIGITS" -s steps=5

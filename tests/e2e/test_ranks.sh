@@ -43,10 +43,13 @@ sampled=(sampling.ratio=0.4)
 agrees top "${sampled[@]}"
 agrees scaled "${sampled[@]}" sampling.draw=replacement sampling.scale=true
 agrees bernoulli "${sampled[@]}" sampling.draw=bernoulli sampling.scale=true # k differs by the step
+agrees backward "${sampled[@]}" 'sampling.backward={ratio: 0.3, minimum: 2, draw: replacement}'
 # 1206 samples in batches of 50: the last has 6, one micro-batch for all ranks
 agrees tiny "${sampled[@]}" data.validation=232 network.dropout=0.2 optimizer.clip_norm=1
 if [[ -z ${COLROW_BRIEF:-} ]]; then
     agrees exact
+    agrees meprop 'sampling.backward={method: meprop, ratio: 0.1}'
+    agrees backward-tiny "${sampled[@]}" data.validation=232 'sampling.backward={ratio: 0.3}'
     agrees no-replacement "${sampled[@]}" sampling.draw=no_replacement
     agrees adaptive "${sampled[@]}" sampling.draw=adaptive
     agrees systematic "${sampled[@]}" sampling.draw=systematic sampling.scale=true

@@ -101,6 +101,23 @@ static void exact_and_partly_exact_steps(void **state)
     }
 }
 
+/* Micro-batches draw for themselves in the backward products, wherever they are worked on. */
+static void a_second_sampling_needs_no_agreement(void **state)
+{
+    (void)state;
+    for (int m = 0; cr_backward_method_names()[m] != NULL; m++)
+        for (int d = 0; cr_draw_names()[d] != NULL; d++)
+            for (int deterministic = 0; deterministic < 2; deterministic++) {
+                trainer_plan plan = trainer_plan_make("root", "norm", deterministic == 1);
+                cr_backward_options *backward = &plan.sampling.backward;
+                (void)snprintf(backward->method, CR_WORD_MAX, "%s", cr_backward_method_names()[m]);
+                (void)snprintf(backward->draw, CR_WORD_MAX, "%s", cr_draw_names()[d]);
+                backward->ratio = 0.4;
+                backward->minimum = 2;
+                check_steps(&plan);
+            }
+}
+
 /* Small buckets leave during the backward pass, one large bucket after it; the sum is the same. */
 static void buckets_of_any_size(void **state)
 {
@@ -352,6 +369,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(root_gives_the_gradient_of_one_rank),
         cmocka_unit_test(weights_gives_the_gradient_of_one_rank),
         cmocka_unit_test(exact_and_partly_exact_steps),
+        cmocka_unit_test(a_second_sampling_needs_no_agreement),
         cmocka_unit_test(buckets_of_any_size),
         cmocka_unit_test(local_sums_dense_gradients),
         cmocka_unit_test(news_reach_all),

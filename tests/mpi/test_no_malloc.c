@@ -137,6 +137,19 @@ static void check_steps(const cr_dist_options *options, const net_wish *wish)
     cr_net_free(&net);
 }
 
+/* A second sampling, by each method and draw. */
+static void check_backward(const cr_dist_options *options, net_wish wish)
+{
+    wish.draw = NULL;
+    wish.backward.ratio = 0.3;
+    for (int m = 0; cr_backward_method_names()[m] != NULL; m++)
+        for (int d = 0; cr_draws[d] != NULL; d++) {
+            wish.backward.method = cr_backward_method_names()[m];
+            wish.backward.draw = cr_draws[d]->name;
+            check_steps(options, &wish);
+        }
+}
+
 static void a_step_takes_no_memory(void **state)
 {
     (void)state;
@@ -153,6 +166,7 @@ static void a_step_takes_no_memory(void **state)
                 wish.draw = cr_draws[d]->name;
                 check_steps(&options, &wish);
             }
+            check_backward(&options, wish);
         }
     }
 }

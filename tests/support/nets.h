@@ -19,6 +19,11 @@ typedef struct net_wish {
     double dropout, ratio; /* dropout is an option of the model */
     const char *draw, *scores, *engine, *initializer;
     bool scale;
+    struct {
+        const char *method, *draw;
+        double ratio; /* 0: no second sampling */
+        int minimum;
+    } backward;
     bool everything; /* no liveness */
     int rows;        /* of a micro-batch at most */
     uint64_t seed;
@@ -59,6 +64,15 @@ static inline void net_model_sizes(void *parameters, const net_wish *wish, int c
     }
 }
 
+static inline void net_plan_backward(cr_backward_options *options, const net_wish *wish)
+{
+    options_default(cr_backward_option_table, options);
+    net_word(options->method, wish->backward.method);
+    net_word(options->draw, wish->backward.draw);
+    options->ratio = wish->backward.ratio > 0 ? wish->backward.ratio : 1;
+    options->minimum = wish->backward.minimum > 0 ? wish->backward.minimum : 1;
+}
+
 static inline cr_net_plan net_plan(const net_wish *asked)
 {
     net_wish wish = *asked;
@@ -83,6 +97,7 @@ static inline cr_net_plan net_plan(const net_wish *asked)
     net_word(plan.sampling.scores, wish.scores);
     for (int i = 0; i < 4 && wish.exact[i] != NULL; i++)
         net_word(plan.sampling.exact.value[plan.sampling.exact.count++], wish.exact[i]);
+    net_plan_backward(&plan.sampling.backward, &wish);
     plan.sampling.scale = wish.scale;
     plan.sampling.ratio = wish.ratio > 0 ? wish.ratio : 1;
     return plan;
@@ -266,6 +281,8 @@ static inline void net_poison(cr_net *net)
     }
     for (int l = 0; l < net->layer_count; l++)
         net_poison_layer(&net->layers[l]);
+    if (net->backward != NULL) /* the copies lie one behind the other */
+        values_poison(net->thin.x, net->thin.prepared - net->thin.x);
     values_poison(net->flow, flow);
     values_poison(net->sum, sum);
     values_poison(net->gradient, net->parameter_count + net->statistics_count);

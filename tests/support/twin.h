@@ -2,6 +2,11 @@
  * twin: the forward pass of a net in double (twin_layers.h), tensor by tensor. Its derivatives, by
  * central differences, are what the net's gradient must be: value by value, or, where there are too
  * many, along random directions.
+ *
+ * A second sampling inside the backward products makes the gradient that of another function: a
+ * contraction's output y follows what was changed before it, or its own weights, from its value y0
+ * of the first pass on as y0 + s (y - y0), with the scale s of the sample or output, 0 where that
+ * was not picked.
  */
 #ifndef TEST_TWIN_H
 #define TEST_TWIN_H
@@ -24,6 +29,10 @@ static inline void twin_make_room(twin *t)
     t->pooled = values_new(most, sizeof(double));
     t->mask = values_new(most, sizeof(float));
     t->choices = values_new(choices, sizeof(int));
+    t->first = values_new(net->segment_count, sizeof *t->first);
+    for (int s = 0; net->backward != NULL && s < net->segment_count; s++)
+        t->first[s] =
+            values_new(twin_floats(t, &net->layers[net->segments[s].consumer].out), sizeof(double));
     t->values = values_new(net->tensor_count, sizeof *t->values);
     for (int i = 0; i < net->tensor_count; i++)
         t->values[i] = values_new(twin_floats(t, &net->tensors[i].shape), sizeof(double));
@@ -44,6 +53,9 @@ static inline void twin_free(twin *t)
 {
     for (int i = 0; i < t->net->tensor_count; i++)
         CR_FREE(t->values[i]);
+    for (int s = 0; s < t->net->segment_count; s++)
+        CR_FREE(t->first[s]);
+    CR_FREE(t->first);
     CR_FREE(t->values);
     CR_FREE(t->x);
     CR_FREE(t->y);
@@ -70,12 +82,50 @@ static inline void twin_chain(twin *t, const cr_segment *segment, double *y)
     }
 }
 
-static inline void twin_consume(twin *t, const cr_segment *segment, double *y, const double *x)
+/* scales [of `of`] = what the pick makes of each; `through`: where its own channels lie. */
+static inline void twin_scales(double *scales, int of, const cr_pick *pick, const cr_pick *through)
 {
+    for (int i = 0; i < of; i++)
+        scales[i] = 0;
+    for (int j = 0; j < pick->k; j++)
+        scales[through != NULL ? through->index[pick->index[j]] : pick->index[j]] = pick->scale[j];
+}
+
+/* The second sampling of segment s: y0 + s (y - y0). */
+static inline void twin_thin(const twin *t, int s, double *y)
+{
+    const cr_segment *segment = &t->net->segments[s];
+    const cr_layer *layer = &t->net->layers[segment->consumer];
+    int64_t count = twin_floats(t, &layer->out);
+    int rows = t->batch->rows, out = layer->out.c;
+    if (t->first[s] == NULL)
+        return;
+    if (!t->settled)
+        memcpy(t->first[s], y, (size_t)count * sizeof *y);
+    bool own = t->moved == &layer->parameters[0];
+    if (!(own ? segment->thin_weights : segment->thin_inputs))
+        return;
+    bool by_sample = own && t->net->backward->by_sample;
+    double *scales = values_new(values_larger(rows, out), sizeof *scales);
+    if (by_sample)
+        twin_scales(scales, rows, &segment->examples, NULL);
+    else
+        twin_scales(scales, out, &segment->outputs, segment->live);
+    for (int64_t i = 0; i < count; i++)
+        y[i] = t->first[s][i] +
+               scales[by_sample ? i / (count / rows) : i % out] * (y[i] - t->first[s][i]);
+    CR_FREE(scales);
+}
+
+static inline void twin_consume(twin *t, int s, double *y, const double *x)
+{
+    const cr_segment *segment = &t->net->segments[s];
     const cr_layer *layer = &t->net->layers[segment->consumer];
     bool found = layer->type->contraction != NULL;
-    if (found)
+    if (found) {
         twin_contract(t, layer, &segment->pick, y, x);
+        twin_thin(t, s, y);
+    }
     for (size_t j = 0; j < sizeof twin_mappings / sizeof *twin_mappings; j++) {
         if (strcmp(twin_mappings[j].name, layer->type->name) != 0)
             continue;
@@ -112,7 +162,7 @@ static inline double twin_loss(twin *t)
         if (segment->target < 0)
             break;
         double *to = t->values[segment->target];
-        twin_consume(t, segment, t->y, t->x);
+        twin_consume(t, s, t->y, t->x);
         for (int64_t i = 0; i < twin_floats(t, &net->tensors[segment->target].shape); i++)
             to[i] = (segment->adds ? to[i] : 0) + t->y[i];
     }
@@ -131,7 +181,9 @@ static inline double twin_moved(twin *t, const cr_parameter *p, const float *dir
     double *w = t->w + p->offset;
     for (int64_t i = 0; i < p->count; i++)
         w[i] = t->net->parameters[p->offset + i] + step * direction[i];
+    t->moved = p;
     double loss = twin_loss(t) / t->batch->rows;
+    t->moved = NULL;
     for (int64_t i = 0; i < p->count; i++)
         w[i] = t->net->parameters[p->offset + i];
     return loss;

@@ -19,10 +19,12 @@ typedef struct twin {
     double *x, *y;   /* end of a chain, output of a consumer; owned */
     double *pooled;  /* inside zero_pad; owned */
     float *mask;     /* of a dropout layer; owned */
-    int *choices;    /* in the order in which a pass meets them; owned */
-    int64_t next;    /* choice of this pass */
-    bool settled;    /* the first pass has been made */
-    double margin;   /* how near to another choice the first pass came */
+    double **first;  /* [segment_count] outputs of the contractions in the first pass; owned */
+    const cr_parameter *moved; /* parameter that this pass has other values of; NULL: none */
+    int *choices;              /* in the order in which a pass meets them; owned */
+    int64_t next;              /* choice of this pass */
+    bool settled;              /* the first pass has been made */
+    double margin;             /* how near to another choice the first pass came */
 } twin;
 
 /* The choice made in the first pass; `now` and how far it is from another, in that pass. */

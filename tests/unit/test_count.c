@@ -152,6 +152,110 @@ static void wide_resnet_at_50_percent(void **state)
     check_planned(&plan, 0.3393, 0.3921);
 }
 
+/* ---- a second sampling ------------------------------------------------------------------------
+ */
+
+/* A step of 50 samples, by sample; the plan says the same. */
+static cr_macs count_step(net_wish wish)
+{
+    wish.rows = 50;
+    cr_net *net = net_new(&wish);
+    net_batch batch = net_batch_new(net, 50);
+    (void)net_step(net, &batch, 0);
+    cr_macs macs = cr_net_counted(net), plan = planned(net);
+    assert_true(macs.exact == 50 * plan.exact && macs.paper == 50 * plan.paper &&
+                macs.executed == 50 * plan.executed);
+    net_batch_free(&batch);
+    cr_net_free(&net);
+    return plan;
+}
+
+/* forward: 258500 as above; weight gradients of 10 samples of 50, a fifth of the above: 51700, or
+ * 20920 at live outputs; input gradients of 25 of fc2's 500 outputs, which are live, and all of
+ * fc3's: 200 25 + 200 10 = 7000 */
+static void the_mnist_mlp_at_40_and_5_percent(void **state)
+{
+    (void)state;
+    net_wish wish = {.sizes = NET_SIZES(784, 500, 500, 10), .ratio = 0.4};
+    wish.backward.ratio = 0.05;
+    wish.backward.minimum = 10;
+    cr_macs macs = count_step(wish);
+    assert_int_equal(macs.exact, 1549000);
+    assert_int_equal(macs.paper, 258500 + 51700 + 7000);
+    assert_int_equal(macs.executed, 258500 + 20920 + 7000);
+    ASSERT_NEAR(cr_macs_reduction_paper(&macs), 0.795, 0.01); /* table 2 */
+}
+
+/* Half of 500 outputs, of which 200 are live: the paper, which knows no dead ones, pays for 250. */
+static void more_outputs_than_are_live(void **state)
+{
+    (void)state;
+    net_wish wish = {.sizes = NET_SIZES(784, 500, 500, 10), .ratio = 0.4};
+    wish.backward.ratio = 0.5;
+    cr_macs macs = count_step(wish);
+    assert_int_equal(macs.paper, 258500 + 258500 / 2 + 200 * 250 + 200 * 5);
+    assert_int_equal(macs.executed, 258500 + 104600 / 2 + 200 * 200 + 200 * 5);
+}
+
+/* forward 647000; 30 of 500 and 1 of 10 (or all 10) outputs in both products:
+ * 784 30 + 2 (500 30 + 500) = 54520 */
+static void meprop_at_6_percent(void **state)
+{
+    (void)state;
+    net_wish wish = {.sizes = NET_SIZES(784, 500, 500, 10)};
+    wish.backward.method = "meprop";
+    wish.backward.ratio = 0.06;
+    cr_macs macs = count_step(wish);
+    assert_int_equal(macs.paper, 647000 + 54520);
+    assert_int_equal(macs.executed, macs.paper);
+    ASSERT_NEAR(cr_macs_reduction_paper(&macs), 0.547, 0.01);
+    wish.backward.minimum = 10;
+    macs = count_step(wish);
+    assert_int_equal(macs.paper, 647000 + 54520 + 2 * 4500);
+}
+
+/* conv2 keeps 12 of 32, fc1 1254 of 3136, fc2 409 of 1024; 10 of 50 samples, conv1's included; 12
+ * of conv2's 64 outputs, 204 of fc1's 1024, all of fc2's. Fifths are cut off. */
+static void cnn_mnist_at_40_and_20_percent(void **state)
+{
+    (void)state;
+    net_wish wish = {.model = "cnn_mnist", .input = {28, 28, 1}, .classes = 10, .rows = 50};
+    wish.ratio = 0.4;
+    wish.backward.ratio = 0.2;
+    wish.backward.minimum = 10;
+    cr_net *net = net_new(&wish);
+    cr_macs macs = planned(net);
+    int64_t conv1 = 784 * 25 * 32, conv2 = 196 * 25 * 12, fc1 = 1254, fc2 = 409;
+    int64_t forward = conv1 + conv2 * 64 + fc1 * 1024 + fc2 * 10;
+    int64_t inputs = conv2 * 12 + fc1 * 204 + fc2 * 10;
+    assert_int_equal(macs.paper,
+                     forward + inputs + conv1 / 5 + conv2 * 64 / 5 + fc1 * 1024 / 5 + fc2 * 10 / 5);
+    assert_int_equal(macs.executed, forward + inputs + 784 * 25 * 12 / 5 + conv2 * 64 / 5 +
+                                        fc1 * 409 / 5 + fc2 * 10 / 5);
+    ASSERT_NEAR(cr_macs_reduction_paper(&macs), 0.81, 0.005);
+    cr_net_free(&net);
+}
+
+/* Samples and outputs drawn twice are multiplied once. */
+static void distinct_samples_count(void **state)
+{
+    (void)state;
+    net_wish wish = {.sizes = NET_SIZES(30, 40, 10), .rows = 20};
+    wish.backward.draw = "replacement";
+    wish.backward.ratio = 0.8;
+    cr_net *net = net_new(&wish);
+    net_batch batch = net_batch_new(net, 20);
+    (void)net_step(net, &batch, 0);
+    const cr_segment *s = net->segments;
+    assert_true(s[0].examples.k < 16 && s[1].examples.k < 16 && s[1].outputs.k <= 8);
+    cr_macs macs = cr_net_counted(net);
+    assert_int_equal(macs.executed, 20 * (30 * 40 + 40 * 10) + s[0].examples.k * 30 * 40 +
+                                        s[1].examples.k * 40 * 10 + 20 * 40 * s[1].outputs.k);
+    assert_int_equal(macs.paper, macs.executed); /* of an exact forward pass */
+    net_batch_free(&batch);
+    cr_net_free(&net);
+}
+
 static void nothing_counted_reduces_nothing(void **state)
 {
     (void)state;
@@ -169,6 +273,11 @@ int main(void)
         cmocka_unit_test(products_of_a_segment),
         cmocka_unit_test(cnn_mnist_at_30_percent),
         cmocka_unit_test(wide_resnet_at_50_percent),
+        cmocka_unit_test(the_mnist_mlp_at_40_and_5_percent),
+        cmocka_unit_test(more_outputs_than_are_live),
+        cmocka_unit_test(meprop_at_6_percent),
+        cmocka_unit_test(cnn_mnist_at_40_and_20_percent),
+        cmocka_unit_test(distinct_samples_count),
         cmocka_unit_test(nothing_counted_reduces_nothing),
     };
     cr_engine_set_threads(1);

@@ -212,6 +212,63 @@ static void no_rows_give_a_zero_gradient(void **state)
     }
 }
 
+/* ---- schedules ------------------------------------------------------------------------------- */
+
+/* The gradient of a step with the ratios that `net` has now, and of a net made for these alone. */
+static void check_as_if_made_for(cr_net *net, net_batch *batch, net_wish wish, double ratio,
+                                 double backward)
+{
+    wish.ratio = ratio;
+    wish.backward.ratio = backward;
+    cr_net *fixed = net_new(&wish);
+    double loss = net_step(fixed, batch, 7);
+    net_poison(net);
+    assert_true(net_step(net, batch, 7) == loss);
+    assert_int_equal(net->gradient_count, fixed->gradient_count);
+    float *found = net_gradient(net), *expected = net_gradient(fixed);
+    assert_same_bits(found, expected, net->parameter_count);
+    CR_FREE(found);
+    CR_FREE(expected);
+    cr_net_free(&fixed);
+}
+
+/* Up and down within the range it was made for; memory is planned for all of it. */
+static void check_schedule(net_wish wish)
+{
+    const double ratios[] = {1, 0.4, 0.7, 0.4, 1};
+    const double backward[] = {0.5, 1, 0.2, 0.5, 1};
+    cr_net *net = NULL;
+    cr_net_plan plan = net_plan(&wish);
+    plan.sampling.schedule = (cr_ratios){2, {"1", "2"}, {0.4, 0.7}};
+    plan.sampling.backward.schedule = (cr_ratios){3, {"0", "1", "2"}, {0.5, 0.2, 1}};
+    ASSERT_OK(cr_net_create(&net, &plan));
+    cr_net *values = net_new(&wish);
+    memcpy(net->parameters, values->parameters,
+           (size_t)net->parameter_count * sizeof *net->parameters);
+    net_batch batch = net_batch_new(net, wish.rows);
+    for (int i = 0; i < 5; i++) {
+        if (i > 0) /* it begins with the first */
+            cr_net_set_ratios(net, ratios[i], backward[i]);
+        check_as_if_made_for(net, &batch, wish, ratios[i], backward[i]);
+    }
+    net_batch_free(&batch);
+    cr_net_free(&values);
+    cr_net_free(&net);
+}
+
+static void a_scheduled_net_is_as_one_of_its_ratios(void **state)
+{
+    (void)state;
+    net_wish wish = exact;
+    check_schedule(wish);
+    wish.backward.method = "meprop";
+    wish.dropout = 0.2;
+    wish.exact[0] = "fc2";
+    check_schedule(wish);
+    check_schedule((net_wish){
+        .model = "wide_resnet", .input = {8, 8, 48}, .classes = 10, .rows = 6, .seed = 3});
+}
+
 /* ---- memory and time ------------------------------------------------------------------------- */
 
 static void check_poison(const net_wish *wish)
@@ -373,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_nan_is_named),
         cmocka_unit_test(micro_batches_add_up_to_the_batch),
         cmocka_unit_test(no_rows_give_a_zero_gradient),
+        cmocka_unit_test(a_scheduled_net_is_as_one_of_its_ratios),
         cmocka_unit_test(nothing_stale_is_read),
         cmocka_unit_test(finished_gradients_are_final),
         cmocka_unit_test(threads_do_not_change_the_bits),

@@ -182,6 +182,30 @@ static void ratio_goes_by_layer_name(void **state)
     assert_true(cr_sample_ratio(&options, "conv22") == 0.5);
 }
 
+/* With a schedule, a ratio of 1 is exact training, also where a layer has its own. */
+static void a_scheduled_one_is_exact(void **state)
+{
+    (void)state;
+    cr_sample_options options = {.ratio = 0.5, .layers = {1, {"conv?"}, {0.2}}};
+    options.schedule = (cr_ratios){2, {"1", "2"}, {0.5, 1}};
+    assert_true(cr_sample_ratio(&options, "conv2") == 0.2);
+    assert_true(cr_sample_ratio(&options, "fc") == 0.5);
+    options.ratio = 1;
+    assert_true(cr_sample_ratio(&options, "conv2") == 1);
+    options.schedule.count = 0;
+    assert_true(cr_sample_ratio(&options, "conv2") == 0.2);
+}
+
+static void the_backward_ratio_knows_exact_layers(void **state)
+{
+    (void)state;
+    cr_sample_options options = {.ratio = 0.5, .exact = {1, {"fc*"}}, .backward.ratio = 0.1};
+    assert_true(cr_sample_backward_ratio(&options, "conv1") == 0.1);
+    assert_true(cr_sample_backward_ratio(&options, "fc2") == 1);
+    options.backward.ratio = 0; /* unset */
+    assert_true(cr_sample_backward_ratio(&options, "conv1") == 1);
+}
+
 static cr_status check_with(const char *draw, const char *scores, bool scale)
 {
     cr_sample_options options = {.scale = scale, .ratio = 0.5, .minimum = 1};
@@ -206,6 +230,18 @@ static void only_closed_forms_are_scaled(void **state)
     ASSERT_FAILS(check_with("top", "norms", false), CR_BAD_CONFIG, "found 'norms'");
 }
 
+static void bad_schedules_are_named(void **state)
+{
+    (void)state;
+    cr_sample_options options = {.draw = "top", .scores = "norm", .ratio = 1, .minimum = 1};
+    options.schedule = (cr_ratios){2, {"3", "1"}, {0.5, 1}};
+    ASSERT_FAILS(cr_sample_check(&options), CR_BAD_CONFIG, "sampling.schedule: ");
+    options.schedule.count = 1;
+    ASSERT_OK(cr_sample_check(&options));
+    options.backward.schedule = (cr_ratios){1, {"soon"}, {0.5}};
+    ASSERT_FAILS(cr_sample_check(&options), CR_BAD_CONFIG, "sampling.backward.schedule: ");
+}
+
 static void defaults_are_exact_training(void **state)
 {
     (void)state;
@@ -217,6 +253,9 @@ static void defaults_are_exact_training(void **state)
     assert_false(options.scale);
     assert_int_equal(options.minimum, 1);
     assert_true(cr_sample_ratio(&options, "any") == 1.0);
+    options_default(cr_backward_option_table, &options.backward);
+    ASSERT_OK(cr_sample_check(&options));
+    assert_true(cr_sample_backward_ratio(&options, "any") == 1.0);
 }
 
 static void top_takes_the_largest(void **state)
@@ -401,7 +440,10 @@ int main(void)
         cmocka_unit_test(scores_follow_the_norms),
         cmocka_unit_test(count_is_rounded_down_within_bounds),
         cmocka_unit_test(ratio_goes_by_layer_name),
+        cmocka_unit_test(a_scheduled_one_is_exact),
+        cmocka_unit_test(the_backward_ratio_knows_exact_layers),
         cmocka_unit_test(only_closed_forms_are_scaled),
+        cmocka_unit_test(bad_schedules_are_named),
         cmocka_unit_test(defaults_are_exact_training),
         cmocka_unit_test(top_takes_the_largest),
         cmocka_unit_test(no_replacement_takes_zeros_last),
