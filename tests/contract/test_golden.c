@@ -1,5 +1,6 @@
 /*
- * golden: 5 steps of Adam on a small mlp, exact and with top-k column-row sampling, against what
+ * golden: 5 steps of Adam on a small mlp, exact, with top-k column-row sampling, with a second
+ * sampling inside the backward products, and with that of meProp, against what
  * PyTorch found in float64 (tests/golden/make_mlp.py, mlp.txt): the same picks; losses, gradients
  * and final weights to 1e-5, norm-wise for each parameter.
  */
@@ -74,10 +75,24 @@ static void compare_pick(golden *g, const char *name, const cr_pick *pick)
     }
 }
 
-/* The names of a kind's records. */
+/* A way of training, and the names of its records. */
 typedef struct kind {
+    bool sampled;
+    const char *method; /* of the backward products; NULL: none */
     const char *loss, *pick, *gradient, *final;
 } kind;
+
+#define KIND(sampled, method, name)                                                                \
+    {                                                                                              \
+        sampled, method, name ".loss", name ".pick", name ".gradient", name ".final"               \
+    }
+
+static const kind kinds[] = {
+    KIND(false, NULL, "exact"),
+    KIND(true, NULL, "sampled"),
+    KIND(true, "crs", "backward"),
+    KIND(false, "meprop", "meprop"),
+};
 
 static void compare_step(golden *g, const kind *names, updater *u, const beginning *b, int step)
 {
@@ -93,11 +108,12 @@ static void compare_step(golden *g, const kind *names, updater *u, const beginni
     updater_run(u, b->rate);
 }
 
-static void compare_run(golden *g, const kind *names, const beginning *b, double ratio,
-                        const char *engine)
+static void compare_run(golden *g, const kind *names, const beginning *b, const char *engine)
 {
     net_wish wish = b->wish;
-    wish.ratio = ratio;
+    wish.ratio = names->sampled ? b->ratio : 1;
+    wish.backward.method = names->method;
+    wish.backward.ratio = names->method != NULL ? b->ratio : 1;
     wish.engine = engine;
     cr_net *net = net_new(&wish);
     for (int i = 0; i < PARAMETERS; i++) {
@@ -118,16 +134,13 @@ static void compare_run(golden *g, const kind *names, const beginning *b, double
 static void steps_are_pytorchs(void **state)
 {
     (void)state;
-    static const kind exact = {"exact.loss", "exact.pick", "exact.gradient", "exact.final"};
-    static const kind sampled = {"sampled.loss", "sampled.pick", "sampled.gradient",
-                                 "sampled.final"};
     for (int e = 0; cr_engines[e] != NULL; e++) {
         golden g;
         static beginning b;
         golden_open(&g, "mlp");
         read_beginning(&g, &b);
-        compare_run(&g, &exact, &b, 1, cr_engines[e]->name);
-        compare_run(&g, &sampled, &b, b.ratio, cr_engines[e]->name);
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+            compare_run(&g, &kinds[i], &b, cr_engines[e]->name);
         for (int step = 0; step < STEPS; step++)
             net_batch_free(&b.batch[step]);
         golden_close(&g);

@@ -2,7 +2,9 @@
 
 An MLP with ReLU trained by Adam for 5 steps, exact and with top-k column-row sampling of every
 dense layer's inputs: scores |X_i| |W_i|, k = floor(n / 2), the products as autograd sees
-x[:, I] @ w[I]. Writes plain text, a record a line: a name, how many values, the values.
+x[:, I] @ w[I]. "backward" has a second sampling on top of that, inside the backward products (section
+5 of the paper), "meprop" the one of meProp after an exact forward pass; both keep half of what their
+sums run over, outputs counted with those that no later layer keeps. Writes plain text, a record a line: a name, how many values, the values.
 
     python3 make_mlp.py > mlp.txt        (made with torch 2.15)
 """
@@ -35,7 +37,59 @@ def pick(x, w):
     return torch.sort(best[:k]).values
 
 
-def forward(x, parameters, sampled):
+def largest(score, k):
+    """Mask of the k largest; fewer where others are zero. Rounding must not change them."""
+    best = torch.argsort(score, descending=True)
+    last = score[best[k - 1]]
+    following = score[best[k]] if k < len(score) else 0
+    assert last == 0 or (last - following) / last > 1e-4, "a tie: choose another seed"
+    mask = torch.zeros_like(score)
+    mask[best[:k]] = 1
+    return mask
+
+
+class Backward(torch.autograd.Function):
+    """x w with its weight gradient over half of the samples, its input gradient over half of the
+    outputs, by norms."""
+
+    @staticmethod
+    def forward(context, x, w):
+        context.save_for_backward(x, w)
+        return x @ w
+
+    @staticmethod
+    def backward(context, dy):
+        x, w = context.saved_tensors
+        samples = largest(x.norm(dim=1) * dy.norm(dim=1), int(RATIO * len(x)))
+        outputs = largest(w.norm(dim=0) * dy.norm(dim=0), int(RATIO * w.shape[1]))
+        return (dy * outputs) @ w.T, (x * samples[:, None]).T @ dy
+
+
+class MeProp(torch.autograd.Function):
+    """x w with both gradients from half of the columns of dy, by norms."""
+
+    @staticmethod
+    def forward(context, x, w):
+        context.save_for_backward(x, w)
+        return x @ w
+
+    @staticmethod
+    def backward(context, dy):
+        x, w = context.saved_tensors
+        dy = dy * largest(dy.norm(dim=0), int(RATIO * w.shape[1]))
+        return dy @ w.T, x.T @ dy
+
+
+# kind -> are inputs sampled, the product
+KINDS = {
+    "exact": (False, torch.matmul),
+    "sampled": (True, torch.matmul),
+    "backward": (True, Backward.apply),
+    "meprop": (False, MeProp.apply),
+}
+
+
+def forward(x, parameters, sampled, multiply):
     picks = []
     for layer in range(len(SIZES) - 1):
         w, b = parameters[2 * layer : 2 * layer + 2]
@@ -43,7 +97,7 @@ def forward(x, parameters, sampled):
         if sampled:
             index = pick(x.detach(), w.detach())
         picks.append(index)
-        x = x[:, index] @ w[index] + b
+        x = multiply(x[:, index], w[index]) + b
         if layer < len(SIZES) - 2:
             x = torch.relu(x)
     return x, picks
@@ -53,7 +107,7 @@ def train(kind, start, x, labels):
     parameters = [p.clone().requires_grad_() for p in start]
     adam = torch.optim.Adam(parameters, lr=RATE)
     for step in range(STEPS):
-        logits, picks = forward(x[step], parameters, kind == "sampled")
+        logits, picks = forward(x[step], parameters, *KINDS[kind])
         loss = torch.nn.functional.cross_entropy(logits, labels[step])
         adam.zero_grad()
         loss.backward()
@@ -85,8 +139,8 @@ def main():
     for step in range(STEPS):
         record("x", x[step].flatten().tolist())
         record("labels", labels[step].tolist())
-    train("exact", start, x, labels)
-    train("sampled", start, x, labels)
+    for kind in KINDS:
+        train(kind, start, x, labels)
 
 
 main()
