@@ -293,17 +293,42 @@ typedef struct cr_ratios {
     double value[CR_LIST_MAX];
 } cr_ratios;
 
+/* An element of a list of things of several kinds, each kind with options of its own. */
+#define CR_ITEMS_MAX 256
+#define CR_ITEM_BYTES 96
+typedef struct cr_item {
+    const char *kind; /* as its cr_item_kind says */
+    const char *list; /* name of the option whose list it stands in */
+    cr_word name;     /* "": none was given */
+    int depth;        /* 0; of the elements of an element's own list: one more than it has */
+    int line;         /* of the text it comes from; 0: unknown */
+    _Alignas(16) unsigned char values[CR_ITEM_BYTES]; /* the struct of its kind's options */
+} cr_item;
+
+/* One after another; those of an element's own lists follow it. */
+typedef struct cr_items {
+    int count;
+    cr_item at[CR_ITEMS_MAX];
+} cr_items;
+
 typedef enum cr_option_kind {
-    CR_OPTION_INT,   /* int */
-    CR_OPTION_COUNT, /* int64_t */
-    CR_OPTION_REAL,  /* double */
-    CR_OPTION_BOOL,  /* bool */
-    CR_OPTION_WORD,  /* cr_word; one of words() where that is given */
-    CR_OPTION_PATH,  /* char[CR_PATH_MAX] */
-    CR_OPTION_INTS,  /* cr_ints */
-    CR_OPTION_WORDS, /* cr_words */
-    CR_OPTION_RATIOS /* cr_ratios */
+    CR_OPTION_INT,    /* int */
+    CR_OPTION_COUNT,  /* int64_t */
+    CR_OPTION_REAL,   /* double */
+    CR_OPTION_BOOL,   /* bool; words() may give false and true other names */
+    CR_OPTION_WORD,   /* cr_word; one of words() where that is given */
+    CR_OPTION_PATH,   /* char[CR_PATH_MAX] */
+    CR_OPTION_INTS,   /* cr_ints */
+    CR_OPTION_WORDS,  /* cr_words */
+    CR_OPTION_RATIOS, /* cr_ratios */
+    CR_OPTION_ITEMS   /* cr_items of kinds(); without a field in the options of such a kind, for the
+                         list is kept with the elements around it */
 } cr_option_kind;
+
+typedef struct cr_item_kind {
+    const char *name;                /* the word in YAML */
+    const struct cr_option *options; /* of its elements; NULL: none */
+} cr_item_kind;
 
 typedef struct cr_option {
     const char *name;     /* key in YAML; NULL ends a table */
@@ -313,6 +338,7 @@ typedef struct cr_option {
     double low, high;     /* range of numbers (and list elements), both inclusive ... */
     bool above;           /* ... but low itself is refused */
     const char *const *(*words)(void); /* allowed words, ended by NULL; NULL: any */
+    cr_item_kind (*kinds)(int i);      /* of items: kind number i; no name: beyond the last */
     const char *help;                  /* one line, with the unit */
 } cr_option;
 

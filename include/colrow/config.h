@@ -41,7 +41,15 @@ void cr_config_free(cr_config **config);
  * words. A key without a value means its default. Messages read "FILE:LINE: KEY: expected ...,
  * found ...", or "-s KEY=VALUE: ...". Every field of an option is written whole, with zeros behind
  * its text or elements; nothing else is, so clear a struct first that is to be compared or hashed.
- * On failure some fields are filled and some are not. CR_INTERNAL when a table is wrong. */
+ * On failure some fields are filled and some are not. CR_INTERNAL when a table is wrong.
+ *
+ * A list of items (CR_OPTION_ITEMS) is written with the kind of each element as its key, or as a
+ * word where it is to have all defaults. Every element may have a `name`:
+ *
+ *     - dense: {name: fc1, features: 100}
+ *     - relu
+ *
+ * What an element lacks or has too much is told by its own line and path: network.layers.dense. */
 cr_status cr_config_bind(const cr_config *config, const cr_section *sections, void *values);
 
 /* Does the document give a value for `key` (dotted path)? */
@@ -51,8 +59,8 @@ bool cr_config_has(const cr_config *config, const char *key);
  * The text is owned by the document. */
 const char *cr_config_where(const cr_config *config, const char *key);
 
-/* Write all values as YAML, defaults included; reading it back gives the same struct, bit for bit.
- * The caller frees *text with CR_FREE. */
+/* Write all values as YAML, defaults included; reading it back gives the same struct, bit for bit,
+ * but for the lines of items. The caller frees *text with CR_FREE. */
 cr_status cr_config_format(char **text, const cr_section *sections, const void *values);
 
 /* ---- documents with keys of their own --------------------------------------------------------
@@ -65,6 +73,7 @@ typedef struct cr_node {
     const char *key;       /* in the map around it; NULL in a list */
     const char *text;      /* of a scalar */
     const char *where;     /* "FILE:LINE" or "-s KEY=VALUE" */
+    int line;              /* that line; 0: none */
     struct cr_node *first; /* of the elements of a list or map */
     struct cr_node *next;  /* in the list or map around it */
 } cr_node;

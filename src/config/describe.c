@@ -47,6 +47,18 @@ static void print_key(FILE *file, const cr_option *option, int indent)
     print_wrapped(file, line, column);
 }
 
+/* What the elements of a list may be, each kind with its options. Kinds with lists of their own are
+ * not followed into them. */
+static void print_kinds(FILE *file, const cr_option *option, int indent)
+{
+    for (int i = 0; option->kinds != NULL && option->kinds(i).name != NULL; i++) {
+        cr_item_kind kind = option->kinds(i);
+        (void)fprintf(file, "%*s- %s%s\n", indent, "", kind.name, kind.options != NULL ? ":" : "");
+        for (const cr_option *o = kind.options; o != NULL && o->name != NULL; o++)
+            print_key(file, o, indent + 4);
+    }
+}
+
 /* All keys of the sections called `name`, the variants' under the words they go with. */
 static void print_section(FILE *file, const cr_keys *keys, const char *name)
 {
@@ -61,7 +73,9 @@ static void print_section(FILE *file, const cr_keys *keys, const char *name)
         if (key->word != NULL && key->word != word)
             (void)fprintf(file, "%*swith %s: %s\n", indent, "", key->section->selector, key->word);
         word = key->word;
-        print_key(file, key->option, key->word != NULL ? indent + 2 : indent);
+        int inside = key->word != NULL ? indent + 2 : indent;
+        print_key(file, key->option, inside);
+        print_kinds(file, key->option, inside + 2);
     }
 }
 

@@ -136,6 +136,8 @@ static cr_status make_node(reader *r, cr_node **out, const yaml_event_t *event)
         CR_TRY(cr_node_create(r->tree, out, CR_NODE_MAP, where));
     else
         *out = NULL;
+    if (*out != NULL && r->lines)
+        (*out)->line = (int)event->start_mark.line + 1; /* a document is small */
     return CR_OK;
 }
 
@@ -175,6 +177,7 @@ static cr_status read_map(reader *r, cr_node *map, int depth)
         CR_TRY(read_node(r, &value, depth));
         value->key = key->text;
         value->where = key->where;
+        value->line = key->line;
         *link = value;
         link = &value->next;
     }

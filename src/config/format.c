@@ -74,7 +74,15 @@ static void print_text(FILE *file, const char *text, bool plain)
 
 /* ---- nodes ---- */
 
-/* A scalar, a list of scalars or an empty map, on the line of its key. */
+static void print_key(FILE *file, const cr_node *node)
+{
+    if (node->key == NULL)
+        return;
+    print_text(file, node->key, false);
+    (void)fputs(": ", file);
+}
+
+/* A value on one line, lists and maps in brackets. */
 static void print_value(FILE *file, const cr_node *node)
 {
     if (node->kind == CR_NODE_SCALAR) {
@@ -83,26 +91,57 @@ static void print_value(FILE *file, const cr_node *node)
     }
     (void)fputc(node->kind == CR_NODE_MAP ? '{' : '[', file);
     for (const cr_node *n = node->first; n != NULL; n = n->next) {
+        print_key(file, n);
         print_value(file, n);
         (void)fputs(n->next != NULL ? ", " : "", file);
     }
     (void)fputc(node->kind == CR_NODE_MAP ? '}' : ']', file);
 }
 
+/* Is there a list of elements with options of their own below `node`? It takes a line for each. */
+static bool has_items(const cr_node *node)
+{
+    bool found = false;
+    for (const cr_node *n = node->first; n != NULL; n = n->next)
+        found |= (node->kind == CR_NODE_LIST && n->kind == CR_NODE_MAP) || has_items(n);
+    return found;
+}
+
+static void print_map(FILE *file, const cr_node *map, int indent);
+
+/* Elements of one key each, or words, one below the other. */
+static void print_list(FILE *file, const cr_node *list, int indent)
+{
+    for (const cr_node *n = list->first; n != NULL; n = n->next) {
+        const cr_node *shown = n->kind == CR_NODE_MAP && n->first != NULL ? n->first : n;
+        (void)fprintf(file, "%*s- ", indent, "");
+        if (!has_items(n)) {
+            print_key(file, shown);
+            print_value(file, shown);
+            (void)fputc('\n', file);
+            continue;
+        }
+        print_text(file, shown->key, false);
+        (void)fputs(":\n", file);
+        print_map(file, shown, indent + 4);
+    }
+}
+
 static void print_map(FILE *file, const cr_node *map, int indent)
 {
     for (const cr_node *n = map->first; n != NULL; n = n->next) {
+        bool is_block = has_items(n) || (n->kind == CR_NODE_MAP && n->first != NULL);
         (void)fprintf(file, "%*s", indent, "");
         print_text(file, n->key, false);
-        (void)fputc(':', file);
-        if (n->kind == CR_NODE_MAP && n->first != NULL) {
+        (void)fputs(is_block ? ":\n" : ": ", file);
+        if (!is_block) {
+            print_value(file, n);
             (void)fputc('\n', file);
+        } else if (n->kind == CR_NODE_MAP) {
             print_map(file, n, indent + 2);
-            continue;
+        } else {
+            print_list(file, n, indent + 2);
         }
-        (void)fputc(' ', file);
-        print_value(file, n);
-        (void)fputc('\n', file);
     }
 }
 

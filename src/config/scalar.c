@@ -113,14 +113,19 @@ static cr_status write_real(cr_tree *tree, cr_node **out, const cr_option *optio
 
 /* ---- booleans ---- */
 
-/* The words of YAML 1.1 without `y` and `n`: false at even places. */
-static const char *const switches[] = {"false", "true", "no", "yes", "off", "on"};
-enum { SWITCHES = sizeof switches / sizeof *switches };
+/* The words of YAML 1.1 without `y` and `n`; in this list as in an option's own, false stands at
+ * even places. */
+static const char *const *switches_of(const cr_option *option)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", NULL};
+    return option->words != NULL ? option->words() : words;
+}
 
 static cr_status read_bool(void *field, const cr_option *option, const cr_node *node)
 {
-    for (int i = 0; i < SWITCHES && is_plain(node); i++) {
-        if (strcasecmp(node->text, switches[i]) != 0)
+    const char *const *words = switches_of(option);
+    for (int i = 0; words[i] != NULL && is_plain(node); i++) {
+        if (strcasecmp(node->text, words[i]) != 0)
             continue;
         *(bool *)field = i % 2 == 1;
         return CR_OK;
@@ -131,8 +136,7 @@ static cr_status read_bool(void *field, const cr_option *option, const cr_node *
 static cr_status write_bool(cr_tree *tree, cr_node **out, const cr_option *option,
                             const void *field)
 {
-    (void)option;
-    CR_TRY(cr_node_scalar(tree, out, switches[*(const bool *)field], true));
+    CR_TRY(cr_node_scalar(tree, out, switches_of(option)[*(const bool *)field], true));
     return CR_OK;
 }
 

@@ -12,7 +12,7 @@ static const cr_value_kind *const kinds[] = {
     [CR_OPTION_REAL] = &cr_value_real,     [CR_OPTION_BOOL] = &cr_value_bool,
     [CR_OPTION_WORD] = &cr_value_word,     [CR_OPTION_PATH] = &cr_value_path,
     [CR_OPTION_INTS] = &cr_value_ints,     [CR_OPTION_WORDS] = &cr_value_words,
-    [CR_OPTION_RATIOS] = &cr_value_ratios,
+    [CR_OPTION_RATIOS] = &cr_value_ratios, [CR_OPTION_ITEMS] = &cr_value_items,
 };
 
 /* Append to a text that may be full already; what does not fit is cut. */

@@ -11,13 +11,14 @@ typedef struct cr_value_kind {
     size_t bytes;     /* of the field */
     const char *what; /* "expected WHAT of at least 1, found ..." */
     bool optional;    /* may a default be nothing, that is, an empty text or list? */
-    cr_status (*read)(void *field, const cr_option *option, const cr_node *node);
+    cr_status (*read)(void *field, const cr_option *option, const cr_node *node); /* NULL: bind.h */
     cr_status (*write)(cr_tree *tree, cr_node **out, const cr_option *option, const void *field);
 } cr_value_kind;
 
 extern const cr_value_kind cr_value_int, cr_value_count, cr_value_real, cr_value_bool;
 extern const cr_value_kind cr_value_word, cr_value_path;
 extern const cr_value_kind cr_value_ints, cr_value_words, cr_value_ratios;
+extern const cr_value_kind cr_value_items;
 
 /* Read a node into the field of an option, checking kind, range and words. The field is zeroed
  * first. CR_BAD_CONFIG; messages have no place in front. */
