@@ -47,12 +47,12 @@ typedef struct cr_layer_type cr_layer_type;
 
 #define CR_LAYER_PARAMETERS 2
 
-/* What a model says of a layer; a type takes what it knows. */
+/* What a model says of a layer; a type takes what it knows, and may describe that by options. */
 typedef struct cr_layer_plan {
     const char *type, *name;
     int width;       /* output channels: dense, conv2d, zero_pad */
     int kernel;      /* conv2d, pooling: K, 0 for 1 */
-    int stride;      /* conv2d, pooling, zero_pad; 0 for 1 */
+    int stride;      /* conv2d, pooling, zero_pad; 0 for 1, for K where pooling */
     bool valid;      /* conv2d, pooling: no padding; else SAME as TensorFlow has it */
     double rate;     /* dropout: share dropped */
     double slope;    /* relu: factor below zero */
@@ -187,7 +187,9 @@ typedef struct cr_loss {
 
 /* One kind of layer; exactly one of the four tables is there. */
 struct cr_layer_type {
-    const char *name; /* = file name = config word */
+    const char *name;         /* = file name = config word */
+    const cr_option *options; /* of cr_layer_plan, for lists of layers; NULL: none */
+    bool shares_name;         /* in lists of layers, with the layer before it, unless it has one */
     /* Set layer->out, its parameters and statistics from layer->in and layer->plan. */
     cr_status (*shape)(cr_layer *layer);
     const cr_channelwise *channelwise;
@@ -202,7 +204,7 @@ const cr_layer_type *cr_layer_type_find(const char *name);
 const char *const *cr_layer_type_names(void);
 
 /* ---- options and models --------------------------------------------------------------------- */
-#define CR_NET_PARAMETERS 1024 /* B, for the options of one model */
+#define CR_NET_PARAMETERS (64 * 1024) /* B, for the options of one model */
 
 typedef struct cr_net_options {
     cr_word model;            /* file name in models/ */
@@ -389,7 +391,7 @@ void cr_net_free(cr_net **net);
 
 /* For models: append a layer. Channelwise layers wait for the consumer that ends their chain;
  * contractions and mappings write a new tensor, which becomes the current one. CR_BAD_CONFIG naming
- * the layer when shapes do not fit. */
+ * the layer when shapes do not fit, or the loss is there already. */
 cr_status cr_net_add(cr_net *net, const cr_layer_plan *plan);
 
 /* The same for a contraction or mapping whose output is added to `tensor`, which becomes current.

@@ -27,6 +27,8 @@ static cr_status reserve(void **array, int count, size_t bytes)
 
 static cr_status add_layer(cr_net *net, const cr_layer_plan *plan)
 {
+    CR_CHECK(net->current >= 0, CR_BAD_CONFIG, "layer %s: expected nothing behind the loss",
+             plan->name);
     CR_TRY(reserve((void **)&net->layers, net->layer_count, sizeof *net->layers));
     cr_layer *layer = &net->layers[net->layer_count];
     *layer = (cr_layer){.type = cr_layer_type_find(plan->type),
@@ -34,7 +36,6 @@ static cr_status add_layer(cr_net *net, const cr_layer_plan *plan)
                         .plan = *plan,
                         .in = net->pending > 0 ? layer[-1].out : net->tensors[net->current].shape};
     layer->plan.name = NULL; /* the caller's; ours is layer->name */
-    layer->plan.stride = plan->stride > 0 ? plan->stride : 1;
     CR_CHECK(layer->type != NULL, CR_BAD_CONFIG, "layer %s: no layer is called %s", plan->name,
              plan->type);
     CR_CHECK(strlen(plan->name) < sizeof layer->name, CR_BAD_CONFIG,
@@ -109,15 +110,25 @@ cr_status cr_net_add(cr_net *net, const cr_layer_plan *plan)
     return close_segment(net, net->tensor_count - 1, false);
 }
 
+/* The layer that a tensor comes from. */
+static const char *writer_of(const cr_net *net, int tensor)
+{
+    const char *name = "the data";
+    for (int s = 0; s < net->segment_count; s++)
+        if (net->segments[s].target == tensor)
+            name = net->layers[net->segments[s].consumer].name;
+    return name;
+}
+
 cr_status cr_net_add_into(cr_net *net, const cr_layer_plan *plan, int tensor)
 {
     CR_TRY(add_layer(net, plan));
     const cr_shape *out = &net->layers[net->layer_count - 1].out;
     const cr_shape *sum = &net->tensors[tensor].shape;
     CR_CHECK(out->h == sum->h && out->w == sum->w && out->c == sum->c, CR_BAD_CONFIG,
-             "layer %s: expected %d x %d x %d as the shortcut of the residual has, found "
+             "layer %s: expected %d x %d x %d as the shortcut of the residual has (%s), found "
              "%d x %d x %d",
-             plan->name, sum->h, sum->w, sum->c, out->h, out->w, out->c);
+             plan->name, sum->h, sum->w, sum->c, writer_of(net, tensor), out->h, out->w, out->c);
     return close_segment(net, tensor, true);
 }
 
@@ -153,14 +164,29 @@ static void place_all_parameters(cr_net *net)
     }
 }
 
+/* Parameters are stored under the names of their layer and their own. */
+static cr_status check_name(const cr_net *net, const cr_parameter *p)
+{
+    for (int i = 0; i < net->list_count; i++)
+        CR_CHECK(strcmp(net->list[i]->layer, p->layer) != 0 ||
+                     strcmp(net->list[i]->name, p->name) != 0,
+                 CR_BAD_CONFIG, "layer %s: expected another name, found a second %s of this one",
+                 p->layer, p->name);
+    return CR_OK;
+}
+
 static cr_status list_parameters(cr_net *net)
 {
     size_t most = (size_t)net->layer_count * CR_LAYER_PARAMETERS;
     CR_TRY(cr_alloc((void **)&net->list, most * sizeof *net->list));
     CR_TRY(cr_alloc((void **)&net->block_of, most * sizeof *net->block_of));
-    for (int l = 0; l < net->layer_count; l++)
-        for (int i = 0; i < net->layers[l].parameter_count; i++)
-            net->list[net->list_count++] = &net->layers[l].parameters[i];
+    for (int l = 0; l < net->layer_count; l++) {
+        for (int i = 0; i < net->layers[l].parameter_count; i++) {
+            const cr_parameter *p = &net->layers[l].parameters[i];
+            CR_TRY(check_name(net, p));
+            net->list[net->list_count++] = p;
+        }
+    }
     return CR_OK;
 }
 
@@ -279,6 +305,24 @@ static cr_status check_fit(const cr_model *model, const cr_net_plan *plan)
     return CR_OK;
 }
 
+/* The loss gets a value for each class, and there is something to train. */
+static cr_status check_end(const cr_net *net)
+{
+    int last = net->layer_count - 1;
+    CR_CHECK(net->current == -1, CR_BAD_CONFIG,
+             "network: expected a loss as its last layer, found %s",
+             last >= 0 ? net->layers[last].name : "no layer");
+    const cr_layer *loss = &net->layers[last];
+    CR_CHECK(loss->in.h == 1 && loss->in.w == 1 && loss->in.c == net->classes, CR_BAD_CONFIG,
+             "layer %s: expected 1 x 1 x %d, a value for each class, found %d x %d x %d",
+             loss->name, net->classes, loss->in.h, loss->in.w, loss->in.c);
+    bool has_weights = false;
+    for (int s = 0; s < net->segment_count; s++)
+        has_weights = has_weights || cr_segment_contraction(net, s) != NULL;
+    CR_CHECK(has_weights, CR_BAD_CONFIG, "network: expected a layer with weights, found none");
+    return CR_OK;
+}
+
 static cr_status build(cr_net *net, const cr_net_plan *plan)
 {
     const cr_model *model = plan->model != NULL ? plan->model : cr_model_find(plan->options.model);
@@ -288,7 +332,7 @@ static cr_status build(cr_net *net, const cr_net_plan *plan)
     CR_TRY(look_up(net, plan));
     CR_TRY(add_tensor(net, net->input));
     CR_TRY(model->build(net, net->options.parameters));
-    CR_CHECK(net->current == -1, CR_INTERNAL, "the model does not end with a loss");
+    CR_TRY(check_end(net));
     CR_TRY(set_sampling(net));
     CR_TRY(cr_alloc((void **)&net->slots, (size_t)net->tensor_count * sizeof *net->slots));
     size_t blocks = (size_t)net->layer_count * CR_LAYER_PARAMETERS;

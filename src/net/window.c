@@ -14,10 +14,17 @@ static int padding(int size, int out, const cr_layer_plan *plan)
     return missing > 0 ? missing / 2 : 0;
 }
 
+const char *const *cr_padding_names(void)
+{
+    static const char *const names[] = {"same", "valid", NULL};
+    return names;
+}
+
 cr_status cr_window_shape(cr_layer *layer)
 {
-    const cr_layer_plan *plan = &layer->plan;
+    cr_layer_plan *plan = &layer->plan;
     const cr_shape *in = &layer->in;
+    plan->stride = plan->stride == 0 ? 1 : plan->stride;
     CR_CHECK(plan->kernel >= 1 && plan->stride >= 1, CR_BAD_CONFIG,
              "layer %s: expected a kernel and a stride of at least 1, found %d and %d", layer->name,
              plan->kernel, plan->stride);

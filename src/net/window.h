@@ -12,6 +12,9 @@ typedef struct cr_window {
 
 cr_window cr_window_at(const cr_layer *layer, int oh, int ow);
 
+/* The words for plan.valid: same, valid. */
+const char *const *cr_padding_names(void);
+
 /* Output shape and padding of a K x K window, SAME or VALID, the channels kept. */
 cr_status cr_window_shape(cr_layer *layer);
 

@@ -9,9 +9,6 @@
  * Winograd may round ten times as much. */
 static const double DERIVATIVE = 1e-4;
 
-/* Random directions for each parameter; the estimate of the error is within a factor of 2. */
-enum { DIRECTIONS = 2 };
-
 /* Of the twin's ReLUs and maxima: roundings move a value by less, so both nets choose alike. */
 static const double MARGIN = 1e-6;
 
@@ -40,30 +37,10 @@ enum { RESNETS = sizeof resnets / sizeof *resnets };
 
 /* ---- derivatives ----------------------------------------------------------------------------- */
 
-/* Two steps, so that the second works in used memory; the second is compared. Returns false, and
- * compares nothing, when the twin comes too near another choice. */
 static bool check_net(const net_wish *wish)
 {
     cr_net *net = net_new(wish);
-    net_batch batch = net_batch_new(net, wish->rows);
-    twin t;
-    (void)net_step(net, &batch, 4);
-    net_poison(net);
-    double loss = net_step(net, &batch, 5);
-    float *dense = net_gradient(net);
-    twin_start(&t, net, &batch);
-    ASSERT_NEAR(loss, twin_loss(&t), 1e-5 * loss);
-    bool usable = t.margin > MARGIN;
-    for (int i = 0; usable && cr_net_parameter(net, i) != NULL; i++) {
-        const cr_parameter *p = cr_net_parameter(net, i);
-        double gap = twin_gap(&t, dense + p->offset, p, DIRECTIONS);
-        if (!(gap <= DERIVATIVE))
-            fail_msg("%s: %s/%s: the gradient is off by %.3g", wish->options, p->layer, p->name,
-                     gap);
-    }
-    twin_free(&t);
-    net_batch_free(&batch);
-    CR_FREE(dense);
+    bool usable = twin_check_net(net, wish->rows, DERIVATIVE, MARGIN, wish->options);
     cr_net_free(&net);
     return usable;
 }

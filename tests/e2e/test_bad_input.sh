@@ -115,6 +115,50 @@ config_errors() {
     refused 2 'data.path' "$DIGITS" -s data.kind=mnist
 }
 
+# list ELEMENTS: a configuration whose network is a list; its first line is line 4 of list.yaml
+list() {
+    printf '%s\n' 'data: {kind: synthetic}' 'steps: 1' 'learning_rate: {base: 0.1}' \
+        "network: {model: layers, input: [8, 8, 3], classes: 10, layers: [$1]}" >list.yaml
+}
+
+# unlisted TEXT ELEMENTS: such a network is refused with TEXT
+unlisted() {
+    list "$2"
+    refused 2 "$1" list.yaml
+}
+
+layer_lists() {
+    local conv='conv2d: {filters: 4, kernel: 3}' end='dense: {features: 10}, softmax_cross_entropy'
+    list "$conv, average_pool, $end"
+    run 0 "$COLROW" info list.yaml
+    unlisted 'list.yaml:5: network.layers: expected one of residual, average_pool,' "
+        conv2: {filters: 4}, $end"
+    says 'found `conv2`; did you mean `conv2d`?'
+    unlisted 'list.yaml:5: network.layers.conv2d.filtres: unknown key; did you mean' "
+        conv2d: {filtres: 4, kernel: 3}, $end"
+    unlisted 'list.yaml:5: network.layers.conv2d.kernel: required, and not given' "
+        conv2d: {filters: 4}, $end"
+    unlisted 'list.yaml:5: network.layers.dropout.rate: expected a number of at least 0' "
+        dropout: {rate: 1.5}, $end"
+    unlisted 'list.yaml:5: network.layers.residual.layers.relu.slope: expected a number' "$conv,
+        residual: {layers: [relu: {slope: -1}]}, $end"
+    unlisted 'line 5: layer residual_1.conv2d_2: expected 8 x 8 x 4 as the shortcut of the' "$conv,
+        residual: {layers: [conv2d: {filters: 5, kernel: 3}]}, $end"
+    says 'residual has (conv2d_1), found 8 x 8 x 5'
+    unlisted 'line 5: layer dense_1: expected one position a sample, found 8 x 8' "$conv, relu,
+        $end"
+    unlisted 'line 5: layer big: expected a kernel of at most the image, 8 x 8, found 9' "
+        conv2d: {name: big, filters: 4, kernel: 9, padding: valid}, $end"
+    unlisted 'expected a loss as its last layer, found dense_1' 'dense: {features: 10}'
+    unlisted 'expected 1 x 1 x 10, a value for each class, found 1 x 1 x 9' \
+        'dense: {features: 9}, softmax_cross_entropy'
+    unlisted 'network.layers: expected at least one element, found none' ''
+    sed 's/ layers: \[.*/}/' list.yaml >without.yaml
+    refused 2 'without.yaml: network.layers: required, and not given' without.yaml
+    refused 2 '-s network.layers=[relo]: expected one of residual,' list.yaml \
+        -s 'network.layers=[relo]'
+}
+
 batches_and_ranks() {
     local threads=$(($(getconf _NPROCESSORS_ONLN) + 1))
     expect 2 'at least one sample for each of 3 ranks, found 2' ranks 3 train "$DIGITS" \
@@ -357,6 +401,7 @@ divergence() {
 usage_errors
 help_is_a_result
 config_errors
+layer_lists
 batches_and_ranks
 data_errors
 cifar_errors

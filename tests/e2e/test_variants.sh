@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A draw and an optimizer rule are each one new file and no edit elsewhere: in a copy of the tree,
-# the files `first.c` and `plain.c` become the configuration words `first` and `plain`.
+# A draw, an optimizer rule and a layer are each one new file and no edit elsewhere: in a copy of the
+# tree, the files `first.c`, `plain.c` and `rectify.c` become the configuration words `first`, `plain`
+# and `rectify`.
 #
 #     test_variants.sh COMPILER
 set -uo pipefail
@@ -49,6 +50,8 @@ const cr_draw cr_draw_first = {.name = "first", .draw = take};
 C
 sed 's/cr_optim_rule_sgd/cr_optim_rule_plain/; s/"sgd"/"plain"/' \
     "$ROOT/src/optim/rules/sgd.c" >"$WORK/tree/src/optim/rules/plain.c"
+sed 's/cr_layer_type_relu/cr_layer_type_rectify/; s/"relu"/"rectify"/' \
+    "$ROOT/src/net/layers/relu.c" >"$WORK/tree/src/net/layers/rectify.c"
 
 # the build tree exists already: the build itself must notice the new files
 quietly cmake --build "$WORK/build" --parallel 2 --target colrow
@@ -56,6 +59,18 @@ quietly train first plain
 quietly train top sgd
 "$WORK/build/colrow" train --keys | tr -s ' \n' ' ' >"$WORK/keys"
 quietly grep -qF 'bernoulli, first, no_replacement' "$WORK/keys"
+
+# a layer in a list, with its options
+cat >"$WORK/list.yaml" <<'YAML'
+network:
+  model: layers
+  layers: [dense: {features: 8}, rectify: {slope: 0.5}, dense: {features: 10}, softmax_cross_entropy]
+data: {kind: digits}
+steps: 1
+learning_rate: {base: 0.1}
+YAML
+"$WORK/build/colrow" info "$WORK/list.yaml" >"$WORK/info"
+quietly grep -q '^rectify_1 ' "$WORK/info"
 
 # weights after two steps: the rule is the copy that it was, the draw another one than top
 weights() {
@@ -66,4 +81,4 @@ quietly train top plain
     { echo "FAIL: 'plain' is not what 'sgd' is"; exit 1; }
 [[ $(weights first plain) != "$(weights top plain)" ]] ||
     { echo "FAIL: 'first' drew what 'top' draws"; exit 1; }
-echo "first and plain: built, accepted, used"
+echo "first, plain and rectify: built, accepted, used"

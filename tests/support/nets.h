@@ -105,11 +105,10 @@ static inline cr_net_plan net_plan(const net_wish *asked)
 
 /* A net with initial weights, and biases (gamma, beta) that are not zero (one); freed with
  * cr_net_free. */
-static inline cr_net *net_new(const net_wish *wish)
+static inline cr_net *net_of(const cr_net_plan *plan)
 {
     cr_net *net = NULL;
-    cr_net_plan plan = net_plan(wish);
-    ASSERT_OK(cr_net_create(&net, &plan));
+    ASSERT_OK(cr_net_create(&net, plan));
     cr_net_initialize(net);
     for (int i = 0; cr_net_parameter(net, i) != NULL; i++) {
         const cr_parameter *p = cr_net_parameter(net, i);
@@ -121,6 +120,12 @@ static inline cr_net *net_new(const net_wish *wish)
                 (float)p->initial + 0.2F * net->parameters[p->offset + c];
     }
     return net;
+}
+
+static inline cr_net *net_new(const net_wish *wish)
+{
+    cr_net_plan plan = net_plan(wish);
+    return net_of(&plan);
 }
 
 /* A net under construction, as a model gets it; freed with cr_net_free. */

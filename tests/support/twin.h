@@ -230,4 +230,35 @@ static inline double twin_gap(twin *t, const float *found, const cr_parameter *p
     return sqrt(apart / size);
 }
 
+/* ---- a whole net ----------------------------------------------------------------------------- */
+
+/* The gradient of a mean loss over `rows` samples against derivatives along random directions for
+ * each parameter: the estimate of the error is within a factor of 2. In the second of two steps,
+ * which works in used memory. Returns false, and compares nothing, when the twin comes nearer to
+ * another choice of a ReLU or maximum than `margin`. */
+static inline bool twin_check_net(cr_net *net, int rows, double most, double margin,
+                                  const char *what)
+{
+    enum { DIRECTIONS = 2 };
+    net_batch batch = net_batch_new(net, rows);
+    twin t;
+    (void)net_step(net, &batch, 4);
+    net_poison(net);
+    double loss = net_step(net, &batch, 5);
+    float *dense = net_gradient(net);
+    twin_start(&t, net, &batch);
+    ASSERT_NEAR(loss, twin_loss(&t), 1e-5 * loss);
+    bool usable = t.margin > margin;
+    for (int i = 0; usable && cr_net_parameter(net, i) != NULL; i++) {
+        const cr_parameter *p = cr_net_parameter(net, i);
+        double gap = twin_gap(&t, dense + p->offset, p, DIRECTIONS);
+        if (!(gap <= most))
+            fail_msg("%s: %s/%s: the gradient is off by %.3g", what, p->layer, p->name, gap);
+    }
+    twin_free(&t);
+    net_batch_free(&batch);
+    CR_FREE(dense);
+    return usable;
+}
+
 #endif

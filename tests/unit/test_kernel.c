@@ -289,7 +289,8 @@ static void impossible_convolutions_are_refused(void **state)
     } cases[] = {
         {{.width = 4, .kernel = 2, .stride = 1}, "layer it: expected an odd kernel, found 2"},
         {{.width = 0, .kernel = 3, .stride = 1}, "layer it: expected a width of at least 1"},
-        {{.width = 4, .kernel = 3, .stride = 0}, "layer it: expected a kernel and a stride"},
+        {{.width = 4, .kernel = 3, .stride = -1}, "layer it: expected a kernel and a stride"},
+        {{.width = 1 << 24, .kernel = 13, .stride = 1}, "layer it: expected a smaller kernel"},
         {{.width = 4, .kernel = 7, .stride = 1, .valid = true},
          "layer it: expected a kernel of at most the image, 6 x 9, found 7"},
     };

@@ -6,16 +6,43 @@
 
 #include <string.h>
 
+static const cr_option options[] = {
+    {.name = "kernel",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, kernel),
+     .fallback = "0",
+     .low = 0,
+     .high = 255,
+     .help = "rows and columns of the window; 0: the whole image"},
+    {.name = "stride",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, stride),
+     .fallback = "0",
+     .low = 0,
+     .high = 1 << 16,
+     .help = "positions from window to window; 0: the kernel"},
+    {.name = "padding",
+     .kind = CR_OPTION_BOOL,
+     .offset = offsetof(cr_layer_plan, valid),
+     .fallback = "same",
+     .words = cr_padding_names,
+     .help = "zeros around the image: as TensorFlow has it, or none"},
+    {.name = NULL},
+};
+
 static cr_status shape(cr_layer *layer)
 {
-    if (layer->plan.kernel > 0)
+    cr_layer_plan *plan = &layer->plan;
+    if (plan->kernel > 0) {
+        plan->stride = plan->stride > 0 ? plan->stride : plan->kernel;
         return cr_window_shape(layer);
+    }
     CR_CHECK(layer->in.h == layer->in.w, CR_BAD_CONFIG,
              "layer %s: expected a square image, found %d x %d", layer->name, layer->in.h,
              layer->in.w);
-    layer->plan.kernel = layer->in.h;
-    layer->plan.stride = layer->in.h;
-    layer->plan.valid = true;
+    plan->kernel = layer->in.h;
+    plan->stride = layer->in.h;
+    plan->valid = true;
     return cr_window_shape(layer);
 }
 
@@ -81,6 +108,7 @@ static const cr_mapping mapping = {
 
 const cr_layer_type cr_layer_type_average_pool = {
     .name = "average_pool",
+    .options = options,
     .shape = shape,
     .mapping = &mapping,
 };

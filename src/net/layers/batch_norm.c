@@ -13,6 +13,24 @@
 
 enum { BLOCK = 64 }; /* channels whose factors are brought together */
 
+static const cr_option options[] = {
+    {.name = "epsilon",
+     .kind = CR_OPTION_REAL,
+     .offset = offsetof(cr_layer_plan, epsilon),
+     .fallback = "1e-3",
+     .low = 1e-12,
+     .high = 1,
+     .help = "added to the variance"},
+    {.name = "momentum",
+     .kind = CR_OPTION_REAL,
+     .offset = offsetof(cr_layer_plan, momentum),
+     .fallback = "0.9",
+     .low = 0,
+     .high = 0.999999,
+     .help = "share of the running statistics kept from step to step"},
+    {.name = NULL},
+};
+
 static cr_status shape(cr_layer *layer)
 {
     layer->out = layer->in;
@@ -147,6 +165,7 @@ static const cr_channelwise channelwise = {
 
 const cr_layer_type cr_layer_type_batch_norm = {
     .name = "batch_norm",
+    .options = options,
     .shape = shape,
     .channelwise = &channelwise,
 };

@@ -56,6 +56,7 @@ static const cr_channelwise channelwise = {
 
 const cr_layer_type cr_layer_type_bias = {
     .name = "bias",
+    .shares_name = true,
     .shape = shape,
     .channelwise = &channelwise,
 };

@@ -5,6 +5,37 @@
  */
 #include "../window.h"
 
+#include <limits.h>
+
+static const cr_option options[] = {
+    {.name = "filters",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, width),
+     .low = 1,
+     .high = 1 << 20,
+     .help = "output channels"},
+    {.name = "kernel",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, kernel),
+     .low = 1,
+     .high = 255,
+     .help = "rows and columns of the window, odd"},
+    {.name = "stride",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, stride),
+     .fallback = "1",
+     .low = 1,
+     .high = 1 << 16,
+     .help = "positions from window to window"},
+    {.name = "padding",
+     .kind = CR_OPTION_BOOL,
+     .offset = offsetof(cr_layer_plan, valid),
+     .fallback = "same",
+     .words = cr_padding_names,
+     .help = "zeros around the image: as TensorFlow has it, or none"},
+    {.name = NULL},
+};
+
 static cr_status shape(cr_layer *layer)
 {
     const cr_layer_plan *plan = &layer->plan;
@@ -16,6 +47,10 @@ static cr_status shape(cr_layer *layer)
     CR_TRY(cr_window_shape(layer));
     layer->out.c = plan->width;
     int taps = plan->kernel * plan->kernel;
+    int64_t fan = (int64_t)taps * (in->c > plan->width ? in->c : plan->width);
+    CR_CHECK(fan <= INT_MAX, CR_BAD_CONFIG,
+             "layer %s: expected a smaller kernel, found %d x %d for %d to %d channels",
+             layer->name, plan->kernel, plan->kernel, in->c, plan->width);
     layer->parameter_count = 1;
     layer->parameters[0] = (cr_parameter){.name = "kernel",
                                           .rank = 4,
@@ -103,6 +138,7 @@ static const cr_contraction contraction = {
 
 const cr_layer_type cr_layer_type_conv2d = {
     .name = "conv2d",
+    .options = options,
     .shape = shape,
     .contraction = &contraction,
 };

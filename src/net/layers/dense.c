@@ -11,6 +11,16 @@
 
 #include <string.h>
 
+static const cr_option options[] = {
+    {.name = "features",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, width),
+     .low = 1,
+     .high = 1 << 24,
+     .help = "outputs"},
+    {.name = NULL},
+};
+
 static cr_status shape(cr_layer *layer)
 {
     int64_t features = (int64_t)layer->in.h * layer->in.w * layer->in.c;
@@ -71,6 +81,7 @@ static const cr_contraction contraction = {
 
 const cr_layer_type cr_layer_type_dense = {
     .name = "dense",
+    .options = options,
     .shape = shape,
     .contraction = &contraction,
 };

@@ -7,6 +7,16 @@
 
 enum { LANES = 4 }; /* random numbers a block */
 
+static const cr_option options[] = {
+    {.name = "rate",
+     .kind = CR_OPTION_REAL,
+     .offset = offsetof(cr_layer_plan, rate),
+     .low = 0,
+     .high = 0.99,
+     .help = "share of the values dropped"},
+    {.name = NULL},
+};
+
 static cr_status shape(cr_layer *layer)
 {
     CR_CHECK(layer->plan.rate >= 0 && layer->plan.rate < 1, CR_BAD_CONFIG,
@@ -61,6 +71,7 @@ static const cr_channelwise channelwise = {
 
 const cr_layer_type cr_layer_type_dropout = {
     .name = "dropout",
+    .options = options,
     .shape = shape,
     .channelwise = &channelwise,
 };

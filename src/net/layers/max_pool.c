@@ -7,6 +7,36 @@
 #include <float.h>
 #include <string.h>
 
+static const cr_option options[] = {
+    {.name = "kernel",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, kernel),
+     .low = 1,
+     .high = 255,
+     .help = "rows and columns of the window"},
+    {.name = "stride",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, stride),
+     .fallback = "0",
+     .low = 0,
+     .high = 1 << 16,
+     .help = "positions from window to window; 0: the kernel"},
+    {.name = "padding",
+     .kind = CR_OPTION_BOOL,
+     .offset = offsetof(cr_layer_plan, valid),
+     .fallback = "same",
+     .words = cr_padding_names,
+     .help = "zeros around the image: as TensorFlow has it, or none"},
+    {.name = NULL},
+};
+
+static cr_status shape(cr_layer *layer)
+{
+    cr_layer_plan *plan = &layer->plan;
+    plan->stride = plan->stride > 0 ? plan->stride : plan->kernel;
+    return cr_window_shape(layer);
+}
+
 static void forward_at(const cr_layer *layer, float *restrict y, const float *x, int oh, int ow)
 {
     cr_window window = cr_window_at(layer, oh, ow);
@@ -75,6 +105,7 @@ static const cr_mapping mapping = {
 
 const cr_layer_type cr_layer_type_max_pool = {
     .name = "max_pool",
-    .shape = cr_window_shape,
+    .options = options,
+    .shape = shape,
     .mapping = &mapping,
 };

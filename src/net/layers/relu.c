@@ -1,6 +1,17 @@
 /* relu: y = x where x > 0, else slope x (leaky; 0 for the plain one);  dx = dy, or slope dy. */
 #include "colrow/net.h"
 
+static const cr_option options[] = {
+    {.name = "slope",
+     .kind = CR_OPTION_REAL,
+     .offset = offsetof(cr_layer_plan, slope),
+     .fallback = "0",
+     .low = 0,
+     .high = 1,
+     .help = "factor below zero"},
+    {.name = NULL},
+};
+
 static cr_status shape(cr_layer *layer)
 {
     layer->out = layer->in;
@@ -37,6 +48,7 @@ static const cr_channelwise channelwise = {
 
 const cr_layer_type cr_layer_type_relu = {
     .name = "relu",
+    .options = options,
     .shape = shape,
     .channelwise = &channelwise,
 };

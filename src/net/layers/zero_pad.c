@@ -8,6 +8,24 @@
 
 #include <string.h>
 
+static const cr_option options[] = {
+    {.name = "channels",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, width),
+     .fallback = "0",
+     .low = 0,
+     .high = 1 << 20,
+     .help = "of the output; 0: those of the input"},
+    {.name = "stride",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_layer_plan, stride),
+     .fallback = "1",
+     .low = 1,
+     .high = 1 << 16,
+     .help = "rows and columns whose mean is taken"},
+    {.name = NULL},
+};
+
 static cr_status shape(cr_layer *layer)
 {
     cr_layer_plan *plan = &layer->plan;
@@ -15,6 +33,7 @@ static cr_status shape(cr_layer *layer)
     CR_CHECK(plan->width >= layer->in.c, CR_BAD_CONFIG,
              "layer %s: expected a width of at least the input's %d channels, found %d",
              layer->name, layer->in.c, plan->width);
+    plan->stride = plan->stride > 0 ? plan->stride : 1;
     plan->kernel = plan->stride;
     plan->valid = true;
     CR_TRY(cr_window_shape(layer));
@@ -85,6 +104,7 @@ static const cr_mapping mapping = {
 
 const cr_layer_type cr_layer_type_zero_pad = {
     .name = "zero_pad",
+    .options = options,
     .shape = shape,
     .mapping = &mapping,
 };
