@@ -204,7 +204,7 @@ const cr_layer_type *cr_layer_type_find(const char *name);
 const char *const *cr_layer_type_names(void);
 
 /* ---- options and models --------------------------------------------------------------------- */
-#define CR_NET_PARAMETERS (64 * 1024) /* B, for the options of one model */
+#define CR_NET_PARAMETERS 65536 /* B, for the options of one model */
 
 typedef struct cr_net_options {
     cr_word model;            /* file name in models/ */

@@ -4,8 +4,9 @@
  *     residual    y = shortcut(x) + layers(x), two lists in a list; without a shortcut x itself
  *
  * Inside a residual the names of layers begin with its own and a dot. A layer without a name is
- * called by its kind and a number. Where a tensor is needed and there is none, at the beginning of
- * a residual or at the end of one of its branches, zero_pad (the identity) writes it.
+ * called by its kind and a number, a bias by the layer before it. Where a tensor is needed and
+ * there is none, at the beginning of a residual or at the end of one of its branches, zero_pad (the
+ * identity) writes it.
  */
 #include "colrow/net.h"
 
@@ -215,22 +216,20 @@ static cr_status add_residual(const branch *b, const cr_item *item)
 {
     cr_word name;
     cr_net *net = b->of->net;
-    const char *shortcut = residual_options[0].name;
-    const char *layers_list = residual_options[1].name;
     CR_TRY(name_item(name, b, item));
     bool is_kept = net->current == 0 || net->current == b->held; /* nothing may be added to it */
-    if (net->pending > 0 || (is_kept && !has_list(b, shortcut)))
+    if (net->pending > 0 || (is_kept && !has_list(b, "shortcut")))
         CR_TRY(add_identity(net, name, ".input", -1));
     int input = net->current;
     int sum = input;
-    if (has_list(b, shortcut)) {
-        CR_TRY(add_branch(b, item, name, (branch){.list = shortcut, .held = input, .sum = -1}));
+    if (has_list(b, "shortcut")) {
+        CR_TRY(add_branch(b, item, name, (branch){.list = "shortcut", .held = input, .sum = -1}));
         sum = net->current;
         cr_net_continue_from(net, input);
     }
-    CR_CHECK(has_list(b, layers_list), CR_BAD_CONFIG,
+    CR_CHECK(has_list(b, "layers"), CR_BAD_CONFIG,
              "residual %s: expected at least one element in `layers`, found none", name);
-    return add_branch(b, item, name, (branch){.list = layers_list, .held = input, .sum = sum});
+    return add_branch(b, item, name, (branch){.list = "layers", .held = input, .sum = sum});
 }
 
 static cr_status add_list(const branch *b)
@@ -258,8 +257,8 @@ static cr_status build(cr_net *net, const void *parameters)
              CR_BAD_CONFIG,
              "network.input: expected %d x %d x %d as the data has, found %d x %d x %d",
              net->input.h, net->input.w, net->input.c, size[0], size[1], size[2]);
-    cr_status status = add_list(
-        &(branch){.of = &of, .list = options[2].name, .prefix = "", .held = -1, .sum = -1});
+    cr_status status =
+        add_list(&(branch){.of = &of, .list = "layers", .prefix = "", .held = -1, .sum = -1});
     if (status != CR_OK && of.now->line > 0)
         return cr_fail_prefix(status, "network.layers: line %d", of.now->line);
     return status == CR_OK ? CR_OK : cr_fail_prefix(status, "network.layers");
