@@ -210,6 +210,8 @@ static const struct {
      {{0, 1, 0}, {1, 2, 0}, {2, 2, 1}, {2, 1, 1}, {1, 3, 0}}},
     {NETWORK(CONV ", relu, residual: {layers: [" CONV ", relu]}, average_pool"),
      {{0, 1, 0}, {1, 2, 0}, {2, 3, 0}, {3, 2, 1}, {2, 4, 0}}},
+    {NETWORK("residual: {shortcut: [" CONV "], layers: [" CONV "]}, average_pool"),
+     {{0, 1, 0}, {0, 1, 1}, {1, 2, 0}}},
     {NETWORK("residual: {layers: [conv2d: {filters: 4, kernel: 3}]}, average_pool"),
      {{0, 1, 0}, {1, 1, 1}, {1, 2, 0}}},
 };
