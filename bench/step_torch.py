@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The MLP step of step.py in PyTorch: prints the median ms of a step. BATCH RANKS STEPS."""
+"""The MLP step of step.py in PyTorch: prints the median ms of a step. BATCH RANKS STEPS THREADS."""
 import statistics
 import sys
 import time
@@ -13,8 +13,8 @@ from torch.nn import functional as F
 WARM_UP = 20
 
 
-def train(rank, batch, ranks, steps, port):
-    torch.set_num_threads(1)
+def train(rank, batch, ranks, steps, threads, port):
+    torch.set_num_threads(threads)
     torch.manual_seed(rank)
     net = nn.Sequential(nn.Linear(784, 500), nn.ReLU(), nn.Linear(500, 500), nn.ReLU(),
                         nn.Linear(500, 10))
@@ -40,15 +40,15 @@ def train(rank, batch, ranks, steps, port):
 
 
 def main():
-    batch, ranks, steps = (int(text) for text in sys.argv[1:4])
+    batch, ranks, steps, threads = (int(text) for text in sys.argv[1:5])
     if ranks == 1:
-        train(0, batch, 1, steps, None)
+        train(0, batch, 1, steps, threads, None)
         return
     import socket
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(train, args=(batch, ranks, steps, port), nprocs=ranks)
+    mp.spawn(train, args=(batch, ranks, steps, threads, port), nprocs=ranks)
 
 
 if __name__ == "__main__":

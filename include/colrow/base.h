@@ -211,6 +211,9 @@ uint32_t cr_random_below(cr_random *random, uint32_t n);
  * xxh64 of `bytes` bytes; chain several pieces by passing the last hash as the seed. */
 uint64_t cr_hash(const void *data, size_t bytes, uint64_t seed);
 
+/* Have the cache fetch what lies at an address, which may be any; changes no result. */
+#define CR_PREFETCH(address) __builtin_prefetch(address)
+
 /* ---- time -----------------------------------------------------------------------------------
  * Seconds by phase. Phases nest: time is charged to the innermost, so the phases of a step add up
  * to the step. */

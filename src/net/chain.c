@@ -77,12 +77,14 @@ void cr_chain_evaluate(cr_net *net, int s, float *y)
 static void sum_columns(double *restrict sums, double *restrict squares, const float *restrict y,
                         int rows, int n)
 {
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
+        cr_row_prefetch(y + (int64_t)r * n, n);
         for (int c = 0; c < n; c++) {
             double value = y[(int64_t)r * n + c];
             sums[c] += value;
             squares[c] += value * value;
         }
+    }
 }
 
 static void tile_moments(cr_net *net, const cr_segment *segment, const cr_tile *tile,

@@ -6,6 +6,8 @@
 
 enum {
     TILE_ROWS_LEAST = 16,
+    AHEAD = 2048, /* floats */
+    LINE = CR_ALIGNMENT / (int)sizeof(float),
     STRIP_FLOATS = 4096, /* 16 KiB: half of a usual first-level cache */
     PARALLEL_FLOATS = 1 << 16
 };
@@ -50,6 +52,12 @@ void cr_strip_next(cr_tile *strip, const cr_tile *tile)
     strip->rows = rows < left ? rows : left;
 }
 
+void cr_row_prefetch(const float *row, int n)
+{
+    for (int c = AHEAD; c < AHEAD + n; c += LINE)
+        CR_PREFETCH(row + c);
+}
+
 void cr_tile_gather(float *restrict to, const float *x, int n, const cr_tile *tile)
 {
     const int *index = tile->index;
@@ -60,6 +68,7 @@ void cr_tile_gather(float *restrict to, const float *x, int n, const cr_tile *ti
     }
     for (int r = 0; r < tile->rows; r++) {
         const float *from = x + (tile->first_row + r) * n;
+        cr_row_prefetch(from, n);
         for (int j = 0; j < k; j++)
             to[j] = from[index[j]];
         to += k;

@@ -28,6 +28,11 @@ int64_t cr_strip_floats(int k);
 /* to [rows, k] = the tile's channels of x [.., n] */
 void cr_tile_gather(float *to, const float *x, int n, const cr_tile *tile);
 
+/* Rows of a large tensor are read one after another: have the cache fetch what comes some rows
+ * after this one, of n floats. Reading alone does not keep memory busy when each value is worked
+ * on. */
+void cr_row_prefetch(const float *row, int n);
+
 /* Is a tensor of so many floats worth waking threads for? */
 bool cr_worth_threads(int64_t floats);
 
