@@ -5,26 +5,48 @@
 #ifndef COLROW_ENGINE_PACKED_H
 #define COLROW_ENGINE_PACKED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum {
-    CR_LANES = 16,      /* columns of a panel; floats of the widest vector register */
-    CR_PACKED_ROWS = 6, /* rows that are computed together */
-};
+enum { CR_LANES = 16 }; /* columns of a panel; floats of the widest vector register */
 
-/* So many columns in whole panels. */
-static inline int cr_packed_columns(int columns)
+/* Rows that are computed together: as many as leave the sums in registers, of which AVX-512 has 32
+ * of 16 floats, others at most 16 of 8. */
+#ifdef __AVX512F__
+enum { CR_PACKED_ROWS = 8 };
+#else
+enum { CR_PACKED_ROWS = 6 };
+#endif
+
+/* Panels that hold so many columns, and the columns they have room for. */
+static inline int cr_panels(int columns)
 {
-    return (columns + CR_LANES - 1) / CR_LANES * CR_LANES;
+    return (columns + CR_LANES - 1) / CR_LANES;
 }
 
-/* A and C have room for a multiple of CR_PACKED_ROWS rows, of which those from M on hold anything;
- * rows of C have room for whole panels. */
+static inline int cr_packed_columns(int columns)
+{
+    return cr_panels(columns) * CR_LANES;
+}
+
+/* So many rows in whole tiles. */
+static inline int cr_packed_rows(int rows)
+{
+    return (rows + CR_PACKED_ROWS - 1) / CR_PACKED_ROWS * CR_PACKED_ROWS;
+}
+
+/* A is read by any strides, B and C are cut into panels of CR_LANES columns each. There is room for
+ * a multiple of CR_PACKED_ROWS rows of A, and for whole panels of B and C; columns of C from N on
+ * get values of no meaning. */
 typedef struct cr_packed_product {
     int m, n, k;
-    const float *a; /* [M, K] row-major */
-    const float *b; /* [panels, K, CR_LANES], columns from N on are zero */
-    float *c;       /* [M, cr_packed_columns(N)] row-major, overwritten */
+    const float *a;          /* [M, K] */
+    const float *b;          /* [panels, K, CR_LANES] */
+    float *c;                /* [panels, M, CR_LANES] */
+    int64_t a_row, a_column; /* floats from one to the next */
+    int64_t b_panel, b_row;
+    int64_t c_panel, c_row;
+    bool add; /* to what C holds; otherwise C is overwritten and never read */
 } cr_packed_product;
 
 /* By the calling thread alone. */

@@ -6,7 +6,7 @@
 
 #include <omp.h>
 
-enum { ROOM_FLOATS = 1 << 22, PARTS_MOST = 4, MULTIPLE = 16, STRIP = 1 << 12 };
+enum { ROOM_FLOATS = 1 << 24, PARTS_MOST = 4, MULTIPLE = 16, STRIP = 1 << 12 };
 
 static int64_t smaller(int64_t a, int64_t b)
 {

@@ -8,10 +8,8 @@
  *     y   = A^T M A
  *
  * 36 multiply-accumulates do the work of 144. The input gradient is the same convolution of dy,
- * with the weights turned by 180 degrees and IN and OUT exchanged. The weight gradient is the
- * transpose:
- *
- *     dU_f [IN, OUT] = sum over tiles of V_f^T (A dy A^T)_f,      dg = G^T dU G
+ * with the weights turned by 180 degrees and IN and OUT exchanged; the weight gradient is the
+ * transpose (winograd_gradient.c).
  *
  * Tiles are taken in blocks, whose V and M should stay in cache. The blocks depend on the sizes
  * alone; whether threads share out whole blocks, or the tiles and frequencies of one block after
@@ -19,8 +17,8 @@
  */
 #include "convolution.h"
 #include "packed.h"
-#include "partial.h"
-#include "product.h"
+#include "stream.h"
+#include "winograd_gradient.h"
 #include "winograd_tiles.h"
 #include "winograd_transform.h"
 
@@ -45,18 +43,17 @@ static int64_t largest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Tiles of a block, a multiple of CR_PACKED_ROWS. Each block reads all of U, which is the larger
- * the more channels there are; V and M should stay in the second-level cache. Measured on Zen 4
- * with 24 to 96 tiles: best are 24 for 64 channels, 24 to 48 for 160, 72 to 96 for 320, 96 for 640.
- */
-static int block_tiles(const cr_conv_sizes *s)
+/* About so many tiles has a block. Each reads all of U, which is the larger the more channels there
+ * are; V and M should stay in the second-level cache. Measured on Zen 4 with 24 to 128 tiles: best
+ * are 24 for 64 channels, 24 to 48 for 160, 64 to 96 for 320, 128 for 640. */
+static int block_target(const cr_conv_sizes *s)
 {
-    enum { LEAST = 24, MOST = 96, CHANNELS_A_TILE = 8 };
-    int tiles = (s->in + s->out) / CHANNELS_A_TILE / CR_PACKED_ROWS * CR_PACKED_ROWS;
+    enum { LEAST = 24, MOST = 128, CHANNELS_A_TILE = 8 };
+    int tiles = (s->in + s->out) / CHANNELS_A_TILE;
     return tiles < LEAST ? LEAST : tiles > MOST ? MOST : tiles;
 }
 
-/* Floats of the row of zeros, and of V and M of a block. */
+/* Floats of the row of zeros, and of V and M of the largest block. */
 static int64_t zeros_size(const cr_conv_sizes *s)
 {
     return cr_packed_columns((int)largest(s->in, s->out));
@@ -64,7 +61,7 @@ static int64_t zeros_size(const cr_conv_sizes *s)
 
 static int64_t block_size(const cr_conv_sizes *s)
 {
-    int block = block_tiles(s);
+    int block = cr_packed_rows(block_target(s));
     return cr_planes_size(block, s->in) + cr_planes_size(block, cr_packed_columns(s->out));
 }
 
@@ -91,13 +88,15 @@ static int64_t prepared(const cr_conv_sizes *sizes, bool backward)
     return (int64_t)CR_FREQUENCIES * o.rows * cr_packed_columns(o.columns);
 }
 
-/* One row of a panel of U from w, whose taps are `pairs` floats apart. taps: scratch, zero from
- * `width` on. */
+/* One row of a panel of U from w, whose taps are `pairs` floats apart. U goes round the caches: its
+ * products read lines that another core has changed several times slower than memory (measured,
+ * two cores without a common cache). taps: scratch, zero from `width` on. */
 static void prepare_row(float *u, int64_t plane, const float *w, int64_t pairs, const order *o,
                         int width, float taps[CR_TILE_TAPS][CR_LANES])
 {
+    float lanes[CR_FREQUENCIES][CR_LANES];
     const float *in[CR_TILE_TAPS];
-    float *out[CR_TILE_INPUTS];
+    float *out[CR_FREQUENCIES];
     bool direct = o->column == 1 && width == CR_LANES;
     for (int tap = 0; tap < CR_TILE_TAPS; tap++) {
         const float *from = w + (o->turned ? CR_TILE_TAPS - 1 - tap : tap) * pairs;
@@ -106,8 +105,10 @@ static void prepare_row(float *u, int64_t plane, const float *w, int64_t pairs, 
         in[tap] = direct ? from : taps[tap];
     }
     for (int f = 0; f < CR_FREQUENCIES; f++)
-        out[f] = u + f * plane;
+        out[f] = lanes[f];
     cr_winograd_weights(out, in, CR_LANES);
+    for (int f = 0; f < CR_FREQUENCIES; f++)
+        cr_stream_lanes(u + f * plane, lanes[f]);
 }
 
 static void prepare(float *u, const float *w, const cr_conv_sizes *sizes, bool backward)
@@ -122,6 +123,7 @@ static void prepare(float *u, const float *w, const cr_conv_sizes *sizes, bool b
         for (int row = 0; row < o.rows; row++)
             prepare_row(u + ((int64_t)column * o.rows + (int64_t)row * CR_LANES), plane,
                         w + row * o.row + column * o.column, pairs, &o, width, taps);
+        cr_stream_end();
     }
 }
 
@@ -133,7 +135,7 @@ static void convolve_block(float *y, const float *x, const float *u, const cr_ti
                            int64_t first, float *space)
 {
     const cr_conv_sizes *s = t->sizes;
-    int block = block_tiles(s);
+    int block = cr_tiling_block(t, block_target(s));
     int tiles = (int)(t->count - first < block ? t->count - first : block);
     int row = cr_packed_columns(s->out);
     cr_planes v = cr_planes_at(space, block, s->in, s->in);
@@ -149,7 +151,13 @@ static void convolve_block(float *y, const float *x, const float *u, const cr_ti
                                                 .k = s->in,
                                                 .a = v.at + f * v.plane,
                                                 .b = u + (int64_t)f * s->in * row,
-                                                .c = m.at + f * m.plane});
+                                                .c = m.at + f * m.plane,
+                                                .a_row = s->in,
+                                                .a_column = 1,
+                                                .b_panel = (int64_t)s->in * CR_LANES,
+                                                .b_row = CR_LANES,
+                                                .c_panel = CR_LANES,
+                                                .c_row = row});
 #pragma omp parallel for schedule(static) if (share)
     for (int i = 0; i < tiles; i++)
         cr_tile_output(y, t, first + i, &m, i);
@@ -163,7 +171,7 @@ static void forward(float *y, const float *x, const float *u, const cr_conv_size
     float *space = zeros + zeros_size(sizes);
     memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
     cr_tiling t = cr_tiling_of(sizes, zeros);
-    int block = block_tiles(sizes);
+    int block = cr_tiling_block(&t, block_target(sizes));
     int threads = omp_get_max_threads();
     bool share =
         threads > 1 && t.count >= (int64_t)2 * threads * block; /* enough blocks for each */
@@ -195,99 +203,12 @@ static void input_gradient(float *dx, const float *dy, const float *u, const cr_
     forward(dx, dy, u, &s, work);
 }
 
-/* ---- weight gradient ---------------------------------------------------------------------------
- */
-
-/* dU [36, IN, OUT] (+)= V^T (A dy A^T) of a block, by all threads or, inside a parallel region, by
- * this one. */
-static void correlate_block(float *du, const float *x, const float *dy, const cr_tiling *t,
-                            int64_t first, bool add, float *space)
-{
-    const cr_conv_sizes *s = t->sizes;
-    int block = block_tiles(s);
-    int tiles = (int)(t->count - first < block ? t->count - first : block);
-    cr_planes v = cr_planes_at(space, block, s->in, s->in);
-    cr_planes m = cr_planes_at(space + cr_planes_size(block, s->in), block, s->out, s->out);
-    bool share = omp_get_max_threads() > 1 && !omp_in_parallel();
-#pragma omp parallel for schedule(static) if (share)
-    for (int i = 0; i < tiles; i++) {
-        cr_tile_input(&v, i, t, first + i, x);
-        cr_tile_output_gradient(&m, i, t, first + i, dy);
-    }
-#pragma omp parallel for schedule(dynamic) if (share)
-    for (int f = 0; f < CR_FREQUENCIES; f++)
-        cr_product_alone(&(cr_product){.transpose_a = true,
-                                       .m = s->in,
-                                       .n = s->out,
-                                       .k = tiles,
-                                       .a = v.at + f * v.plane,
-                                       .b = m.at + f * m.plane,
-                                       .c = du + (int64_t)f * s->in * s->out,
-                                       .lda = s->in,
-                                       .ldb = s->out,
-                                       .ldc = s->out,
-                                       .add = add});
-}
-
-/* dw [3, 3] of input channel i and all outputs (+)= G^T dU G */
-static void finish_weights(float *dw, const float *du, const cr_conv_sizes *sizes, int i,
-                           bool accumulate)
-{
-    enum { STRIP = 64 }; /* channels at a time */
-    int64_t pairs = (int64_t)sizes->in * sizes->out;
-    float strip[CR_TILE_TAPS][STRIP];
-    const float *in[CR_TILE_INPUTS];
-    float *out[CR_TILE_TAPS];
-    for (int tap = 0; tap < CR_TILE_TAPS; tap++)
-        out[tap] = strip[tap];
-    for (int o = 0; o < sizes->out; o += STRIP) {
-        int width = sizes->out - o < STRIP ? sizes->out - o : STRIP;
-        int64_t pair = (int64_t)i * sizes->out + o;
-        for (int f = 0; f < CR_FREQUENCIES; f++)
-            in[f] = du + f * pairs + pair;
-        cr_winograd_weights_gradient(out, in, width);
-        for (int tap = 0; tap < CR_TILE_TAPS; tap++) {
-            float *to = dw + tap * pairs + pair;
-            for (int c = 0; c < width; c++)
-                to[c] = strip[tap][c] + (accumulate ? to[c] : 0);
-        }
-    }
-}
-
-static int64_t gradient_size(const cr_conv_sizes *s)
-{
-    return (int64_t)CR_FREQUENCIES * s->in * s->out;
-}
-
-static void weight_gradient(float *dw, const float *x, const float *dy, const cr_conv_sizes *sizes,
-                            bool accumulate, void *work)
-{
-    float *zeros = work;
-    float *du = zeros + zeros_size(sizes);
-    float *space = du + cr_partial_room(gradient_size(sizes));
-    memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
-    cr_tiling t = cr_tiling_of(sizes, zeros);
-    int block = block_tiles(sizes);
-    cr_partial sum = cr_partial_at(du, gradient_size(sizes), (t.count + block - 1) / block);
-#pragma omp parallel for schedule(dynamic) if (cr_partial_apart(&sum))
-    for (int part = 0; part < sum.parts; part++) {
-        int64_t first = cr_partial_first(&sum, part);
-        for (int64_t b = first; b < cr_partial_first(&sum, part + 1); b++)
-            correlate_block(du + part * sum.stride, x, dy, &t, b * block, b > first,
-                            space + omp_get_thread_num() * block_size(sizes));
-    }
-    if (sum.parts > 1)
-        cr_partial_sum(du, &sum, false);
-#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
-    for (int i = 0; i < sizes->in; i++)
-        finish_weights(dw, du, sizes, i, accumulate);
-}
-
 static size_t work(const cr_conv_sizes *sizes, int threads)
 {
     cr_conv_sizes back = exchanged(sizes);
     int64_t blocks = threads * largest(block_size(sizes), block_size(&back));
-    int64_t room = zeros_size(sizes) + cr_partial_room(gradient_size(sizes)) + blocks;
+    int64_t room =
+        largest(zeros_size(sizes) + blocks, cr_winograd_weight_gradient_work(sizes, threads));
     return (size_t)room * sizeof(float);
 }
 
@@ -299,5 +220,5 @@ const cr_convolution cr_convolution_winograd4 = {
     .work = work,
     .forward = forward,
     .input_gradient = input_gradient,
-    .weight_gradient = weight_gradient,
+    .weight_gradient = cr_winograd_weight_gradient,
 };

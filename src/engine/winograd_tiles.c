@@ -5,6 +5,7 @@
  */
 #include "winograd_tiles.h"
 
+#include "packed.h"
 #include "winograd_transform.h"
 
 /* Planes a power of two apart would share the same few sets of a cache. */
@@ -21,9 +22,23 @@ cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, const float *zeros)
                        .zeros = zeros};
 }
 
+int cr_tiling_block(const cr_tiling *t, int target)
+{
+    enum { EVEN = 4 };
+    int64_t blocks = (t->count + target - 1) / target;
+    blocks = blocks > 1 ? (blocks + EVEN - 1) / EVEN * EVEN : 1;
+    return cr_packed_rows((int)((t->count + blocks - 1) / blocks));
+}
+
 cr_planes cr_planes_at(float *at, int tiles, int channels, int row)
 {
-    return (cr_planes){at, (int64_t)tiles * row + PLANE_GAP, row, channels};
+    return (cr_planes){at, (int64_t)tiles * row + PLANE_GAP, row, CR_LANES, channels};
+}
+
+cr_planes cr_planes_panels(float *at, int tiles, int channels)
+{
+    int64_t panel = (int64_t)tiles * CR_LANES;
+    return (cr_planes){at, panel * cr_panels(channels) + PLANE_GAP, CR_LANES, panel, channels};
 }
 
 int64_t cr_planes_size(int tiles, int row)
@@ -88,7 +103,7 @@ void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t til
     float *out[CR_TILE_INPUTS];
     find_inputs(in, t, tile, x);
     find_planes(out, v, slot);
-    cr_winograd_input(out, in, v->channels);
+    cr_winograd_input(out, in, v->channels, v->panel);
 }
 
 void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot)
@@ -113,5 +128,5 @@ void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, i
     find_outputs(offset, t, tile);
     for (int p = 0; p < CR_TILE_OUTPUTS; p++)
         in[p] = offset[p] >= 0 ? dy + offset[p] : t->zeros;
-    cr_winograd_output_gradient(out, in, m->channels);
+    cr_winograd_output_gradient(out, in, m->channels, m->panel);
 }

@@ -13,7 +13,8 @@ enum { CR_FREQUENCIES = 36 };
 typedef struct cr_planes {
     float *at;
     int64_t plane; /* floats from one plane to the next */
-    int row;       /* floats from one tile to the next, at least `channels` */
+    int row;       /* floats from one tile to the next */
+    int64_t panel; /* floats from CR_LANES channels to the next */
     int channels;
 } cr_planes;
 
@@ -27,8 +28,12 @@ typedef struct cr_tiling {
 
 cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, const float *zeros);
 
+/* Tiles of a block when it should have about `target` of them, but threads equal shares. */
+int cr_tiling_block(const cr_tiling *t, int target);
+
 /* Planes for so many tiles at `at`, and the floats they take. */
 cr_planes cr_planes_at(float *at, int tiles, int channels, int row);
+cr_planes cr_planes_panels(float *at, int tiles, int channels);
 int64_t cr_planes_size(int tiles, int row);
 
 /* Row `slot` of each plane = (B^T d B)_f of the tile's inputs in x [N, H, W, IN] */

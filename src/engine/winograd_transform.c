@@ -104,15 +104,16 @@ static inline void weights_gradient_matrix(lane out[SIDE], const float *const in
     }
 }
 
-/* LANES channels from c on: out [to, to] = L in [from, from] L^T */
-static inline void map_lanes(float *const *out, const float *const *in, int c, matrix *apply,
-                             int to, int from)
+/* LANES channels, `from_c` floats from the start of each in and `to_c` from that of each out:
+ * out [to, to] = L in [from, from] L^T */
+static inline void map_lanes(float *const *out, const float *const *in, int64_t to_c, int from_c,
+                             matrix *apply, int to, int from)
 {
     lane columns[SIDE][SIDE]; /* [to, from], by its columns */
     for (int j = 0; j < from; j++) {
         const float *column[SIDE];
         for (int i = 0; i < from; i++)
-            column[i] = in[i * from + j] + c;
+            column[i] = in[i * from + j] + from_c;
         apply(columns[j], column);
     }
     for (int i = 0; i < to; i++) {
@@ -123,70 +124,73 @@ static inline void map_lanes(float *const *out, const float *const *in, int c, m
         apply(line, row);
         for (int j = 0; j < to; j++)
             if (out[i * to + j] != NULL)
-                memcpy(out[i * to + j] + c, line[j], sizeof(lane));
+                memcpy(out[i * to + j] + to_c, line[j], sizeof(lane));
     }
 }
 
-/* Fewer channels than LANES: by way of full lanes. */
-static inline void map_few(float *const *out, const float *const *in, int channels, matrix *apply,
-                           int to, int from)
+/* `count` channels, fewer than LANES: by way of full lanes. */
+static inline void map_few(float *const *out, const float *const *in, int64_t to_c, int from_c,
+                           int count, matrix *apply, int to, int from)
 {
     lane from_lanes[CR_TILE_INPUTS] = {{0}};
     lane to_lanes[CR_TILE_INPUTS];
     const float *from_at[CR_TILE_INPUTS];
     float *to_at[CR_TILE_INPUTS];
     for (int p = 0; p < from * from; p++) {
-        for (int c = 0; c < channels; c++)
-            from_lanes[p][c] = in[p][c];
+        for (int c = 0; c < count; c++)
+            from_lanes[p][c] = in[p][from_c + c];
         from_at[p] = from_lanes[p];
     }
     for (int p = 0; p < to * to; p++)
         to_at[p] = to_lanes[p];
-    map_lanes(to_at, from_at, 0, apply, to, from);
+    map_lanes(to_at, from_at, 0, 0, apply, to, from);
     for (int p = 0; p < to * to; p++)
-        for (int c = 0; out[p] != NULL && c < channels; c++)
-            out[p][c] = to_lanes[p][c];
+        for (int c = 0; out[p] != NULL && c < count; c++)
+            out[p][to_c + c] = to_lanes[p][c];
 }
 
-/* All channels; the last lanes overlap those before when there is no multiple of LANES. */
-static inline void map(float *const *out, const float *const *in, int channels, matrix *apply,
-                       int to, int from)
+/* All channels, whose lanes lie `step` floats apart in out. Where they are contiguous the last
+ * lanes overlap those before when there is no multiple of LANES. */
+static inline void map(float *const *out, const float *const *in, int channels, int64_t step,
+                       matrix *apply, int to, int from)
 {
-    if (channels < LANES) {
-        map_few(out, in, channels, apply, to, from);
+    int whole = channels / LANES * LANES;
+    for (int c = 0; c < whole; c += LANES)
+        map_lanes(out, in, c / LANES * step, c, apply, to, from);
+    if (whole == channels)
         return;
-    }
-    for (int c = 0; c < channels - LANES; c += LANES)
-        map_lanes(out, in, c, apply, to, from);
-    map_lanes(out, in, channels - LANES, apply, to, from);
+    if (whole > 0 && step == LANES)
+        map_lanes(out, in, channels - LANES, channels - LANES, apply, to, from);
+    else
+        map_few(out, in, whole / LANES * step, whole, channels - whole, apply, to, from);
 }
 
 void cr_winograd_input(float *const out[CR_TILE_INPUTS], const float *const in[CR_TILE_INPUTS],
-                       int channels)
+                       int channels, int64_t step)
 {
-    map(out, in, channels, input_matrix, 6, 6);
+    map(out, in, channels, step, input_matrix, 6, 6);
 }
 
 void cr_winograd_output(float *const out[CR_TILE_OUTPUTS], const float *const in[CR_TILE_INPUTS],
                         int channels)
 {
-    map(out, in, channels, output_matrix, 4, 6);
+    map(out, in, channels, LANES, output_matrix, 4, 6);
 }
 
 void cr_winograd_output_gradient(float *const out[CR_TILE_INPUTS],
-                                 const float *const in[CR_TILE_OUTPUTS], int channels)
+                                 const float *const in[CR_TILE_OUTPUTS], int channels, int64_t step)
 {
-    map(out, in, channels, output_gradient_matrix, 6, 4);
+    map(out, in, channels, step, output_gradient_matrix, 6, 4);
 }
 
 void cr_winograd_weights(float *const out[CR_TILE_INPUTS], const float *const in[CR_TILE_TAPS],
                          int channels)
 {
-    map(out, in, channels, weights_matrix, 6, 3);
+    map(out, in, channels, LANES, weights_matrix, 6, 3);
 }
 
 void cr_winograd_weights_gradient(float *const out[CR_TILE_TAPS],
                                   const float *const in[CR_TILE_INPUTS], int channels)
 {
-    map(out, in, channels, weights_gradient_matrix, 3, 6);
+    map(out, in, channels, LANES, weights_gradient_matrix, 3, 6);
 }

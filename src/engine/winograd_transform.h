@@ -7,6 +7,8 @@
 #ifndef COLROW_ENGINE_WINOGRAD_TRANSFORM_H
 #define COLROW_ENGINE_WINOGRAD_TRANSFORM_H
 
+#include <stdint.h>
+
 enum {
     CR_TILE = 4,          /* outputs of a tile, a side */
     CR_TILE_INPUT = 6,    /* inputs of a tile, a side */
@@ -17,7 +19,7 @@ enum {
 
 /* out [36] = B^T in [36] B */
 void cr_winograd_input(float *const out[CR_TILE_INPUTS], const float *const in[CR_TILE_INPUTS],
-                       int channels);
+                       int channels, int64_t step);
 
 /* out [16] = A^T in [36] A; an out that is NULL is left out */
 void cr_winograd_output(float *const out[CR_TILE_OUTPUTS], const float *const in[CR_TILE_INPUTS],
@@ -25,7 +27,8 @@ void cr_winograd_output(float *const out[CR_TILE_OUTPUTS], const float *const in
 
 /* out [36] = A in [16] A^T */
 void cr_winograd_output_gradient(float *const out[CR_TILE_INPUTS],
-                                 const float *const in[CR_TILE_OUTPUTS], int channels);
+                                 const float *const in[CR_TILE_OUTPUTS], int channels,
+                                 int64_t step);
 
 /* out [36] = G in [9] G^T */
 void cr_winograd_weights(float *const out[CR_TILE_INPUTS], const float *const in[CR_TILE_TAPS],
