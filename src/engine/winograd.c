@@ -1,15 +1,15 @@
 /*
- * winograd: 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3) (Lavin & Gray 2016). An image is
- * cut into tiles of 4x4 outputs, which want 6x6 inputs d (those of neighbours overlap):
+ * winograd: 3x3 and 5x5 convolutions of stride 1 by Winograd's F(4x4, KxK) (Lavin & Gray 2016). An
+ * image is cut into tiles of 4x4 outputs, which want 6x6 or 8x8 inputs d (neighbours' overlap):
  *
- *     V_f = (B^T d B)_f            of every tile and input channel, 36 frequencies f
- *     U_f = (G g G^T)_f            of every pair of channels, once a step (g: its 3x3 weights)
+ *     V_f = (B^T d B)_f            of every tile and input channel, 36 or 64 frequencies f
+ *     U_f = (G g G^T)_f            of every pair of channels, once a step (g: its weights)
  *     M_f [tiles, OUT] = V_f [tiles, IN] U_f [IN, OUT]
  *     y   = A^T M A
  *
- * 36 multiply-accumulates do the work of 144. The input gradient is the same convolution of dy,
- * with the weights turned by 180 degrees and IN and OUT exchanged; the weight gradient is the
- * transpose (winograd_gradient.c).
+ * 36 multiply-accumulates do the work of 144, 64 that of 400. The input gradient is the same
+ * convolution of dy, with the weights turned by 180 degrees and IN and OUT exchanged; the weight
+ * gradient is the transpose (winograd_gradient.c).
  *
  * Tiles are taken in blocks, whose V and M should stay in cache. The blocks depend on the sizes
  * alone; whether threads share out whole blocks, or the tiles and frequencies of one block after
@@ -20,22 +20,28 @@
 #include "stream.h"
 #include "winograd_gradient.h"
 #include "winograd_tiles.h"
-#include "winograd_transform.h"
 
 #include <omp.h>
 #include <string.h>
 
 /* Where Winograd is the faster way, measured against im2col: with 8 channels and more on either
- * side, unless so much of the tiles lies outside the image that 36 products for each tile are more
- * than 0.7 times the 9 for each output (images of 1 and 2 pixels a side). */
+ * side, unless so much of the tiles lies outside the image that their products are more than 0.7
+ * times those of each output with each tap (3x3: images of 1 and 2 pixels a side). */
 static bool fits(const cr_conv_sizes *s)
 {
     enum { CHANNELS_LEAST = 8 };
+    const cr_winograd *maps = cr_winograd_find(s->kernel);
+    if (maps == NULL || s->stride != 1 || s->in < CHANNELS_LEAST || s->out < CHANNELS_LEAST)
+        return false;
     cr_tiling t = cr_tiling_of(s, NULL);
-    int64_t tiles = (int64_t)t.down * t.across;
-    int64_t outputs = (int64_t)s->oh * s->ow;
-    return s->kernel == 3 && s->stride == 1 && s->in >= CHANNELS_LEAST &&
-           s->out >= CHANNELS_LEAST && 40 * tiles <= 7 * outputs;
+    int64_t products = (int64_t)t.down * t.across * maps->frequencies;
+    int64_t direct = (int64_t)s->oh * s->ow * s->kernel * s->kernel;
+    return 10 * products <= 7 * direct;
+}
+
+static int frequencies(const cr_conv_sizes *s)
+{
+    return cr_winograd_find(s->kernel)->frequencies;
 }
 
 static int64_t largest(int64_t a, int64_t b)
@@ -62,67 +68,71 @@ static int64_t zeros_size(const cr_conv_sizes *s)
 static int64_t block_size(const cr_conv_sizes *s)
 {
     int block = cr_packed_rows(block_target(s));
-    return cr_planes_size(block, s->in) + cr_planes_size(block, cr_packed_columns(s->out));
+    return cr_planes_size(frequencies(s), block, s->in) +
+           cr_planes_size(frequencies(s), block, cr_packed_columns(s->out));
 }
 
 /* ---- weights ---------------------------------------------------------------------------------
- * U is packed as the products want it: [36, panels, rows, 16], rows and columns being input and
- * output channels, or output and input channels for the input gradient. */
+ * U is packed as the products want it: [frequencies, panels, rows, 16], rows and columns being
+ * input and output channels, or output and input channels for the input gradient. */
 
 typedef struct order {
+    const cr_winograd *maps;
     int rows, columns;
-    int64_t row, column; /* floats from one to the next in w [3, 3, IN, OUT] */
-    bool turned;         /* by 180 degrees */
+    int64_t tap, row, column; /* floats from one to the next in w [K, K, IN, OUT] */
+    bool turned;              /* by 180 degrees */
 } order;
 
 static order order_of(const cr_conv_sizes *s, bool backward)
 {
+    const cr_winograd *maps = cr_winograd_find(s->kernel);
+    int64_t tap = (int64_t)s->in * s->out;
     if (backward)
-        return (order){s->out, s->in, 1, s->out, true};
-    return (order){s->in, s->out, s->out, 1, false};
+        return (order){maps, s->out, s->in, tap, 1, s->out, true};
+    return (order){maps, s->in, s->out, tap, s->out, 1, false};
 }
 
 static int64_t prepared(const cr_conv_sizes *sizes, bool backward)
 {
     order o = order_of(sizes, backward);
-    return (int64_t)CR_FREQUENCIES * o.rows * cr_packed_columns(o.columns);
+    return (int64_t)frequencies(sizes) * o.rows * cr_packed_columns(o.columns);
 }
 
-/* One row of a panel of U from w, whose taps are `pairs` floats apart. U goes round the caches: its
- * products read lines that another core has changed several times slower than memory (measured,
- * two cores without a common cache). taps: scratch, zero from `width` on. */
-static void prepare_row(float *u, int64_t plane, const float *w, int64_t pairs, const order *o,
-                        int width, float taps[CR_TILE_TAPS][CR_LANES])
+/* One row of a panel of U from w. U goes round the caches: its products read lines that another
+ * core has changed several times slower than memory (measured, two cores without a common cache).
+ * taps: scratch, zero from `width` on. */
+static void prepare_row(float *u, int64_t plane, const float *w, const order *o, int width,
+                        float taps[CR_TAPS_MOST][CR_LANES])
 {
-    float lanes[CR_FREQUENCIES][CR_LANES];
-    const float *in[CR_TILE_TAPS];
-    float *out[CR_FREQUENCIES];
+    float lanes[CR_FREQUENCIES_MOST][CR_LANES];
+    const float *in[CR_TAPS_MOST];
+    float *out[CR_FREQUENCIES_MOST];
+    int count = o->maps->kernel * o->maps->kernel;
     bool direct = o->column == 1 && width == CR_LANES;
-    for (int tap = 0; tap < CR_TILE_TAPS; tap++) {
-        const float *from = w + (o->turned ? CR_TILE_TAPS - 1 - tap : tap) * pairs;
+    for (int tap = 0; tap < count; tap++) {
+        const float *from = w + (o->turned ? count - 1 - tap : tap) * o->tap;
         for (int c = 0; c < width && !direct; c++)
             taps[tap][c] = from[c * o->column];
         in[tap] = direct ? from : taps[tap];
     }
-    for (int f = 0; f < CR_FREQUENCIES; f++)
+    for (int f = 0; f < o->maps->frequencies; f++)
         out[f] = lanes[f];
-    cr_winograd_weights(out, in, CR_LANES);
-    for (int f = 0; f < CR_FREQUENCIES; f++)
+    o->maps->weights(out, in, CR_LANES, CR_LANES);
+    for (int f = 0; f < o->maps->frequencies; f++)
         cr_stream_lanes(u + f * plane, lanes[f]);
 }
 
 static void prepare(float *u, const float *w, const cr_conv_sizes *sizes, bool backward)
 {
     const order o = order_of(sizes, backward);
-    int64_t pairs = (int64_t)sizes->in * sizes->out;
     int64_t plane = (int64_t)o.rows * cr_packed_columns(o.columns);
 #pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
     for (int column = 0; column < o.columns; column += CR_LANES) {
-        float taps[CR_TILE_TAPS][CR_LANES] = {{0}};
+        float taps[CR_TAPS_MOST][CR_LANES] = {{0}};
         int width = o.columns - column < CR_LANES ? o.columns - column : CR_LANES;
         for (int row = 0; row < o.rows; row++)
             prepare_row(u + ((int64_t)column * o.rows + (int64_t)row * CR_LANES), plane,
-                        w + row * o.row + column * o.column, pairs, &o, width, taps);
+                        w + row * o.row + column * o.column, &o, width, taps);
         cr_stream_end();
     }
 }
@@ -138,14 +148,16 @@ static void convolve_block(float *y, const float *x, const float *u, const cr_ti
     int block = cr_tiling_block(t, block_target(s));
     int tiles = (int)(t->count - first < block ? t->count - first : block);
     int row = cr_packed_columns(s->out);
-    cr_planes v = cr_planes_at(space, block, s->in, s->in);
-    cr_planes m = cr_planes_at(space + cr_planes_size(block, s->in), block, s->out, row);
+    int count = t->maps->frequencies;
+    cr_planes v = cr_planes_at(space, count, block, s->in, s->in);
+    cr_planes m =
+        cr_planes_at(space + cr_planes_size(count, block, s->in), count, block, s->out, row);
     bool share = omp_get_max_threads() > 1 && !omp_in_parallel();
 #pragma omp parallel for schedule(static) if (share)
     for (int i = 0; i < tiles; i++)
         cr_tile_input(&v, i, t, first + i, x);
 #pragma omp parallel for schedule(dynamic) if (share)
-    for (int f = 0; f < CR_FREQUENCIES; f++)
+    for (int f = 0; f < count; f++)
         cr_packed_multiply(&(cr_packed_product){.m = tiles,
                                                 .n = s->out,
                                                 .k = s->in,

@@ -12,7 +12,6 @@
 #include "packed.h"
 #include "partial.h"
 #include "winograd_tiles.h"
-#include "winograd_transform.h"
 
 #include <omp.h>
 #include <string.h>
@@ -34,8 +33,8 @@ static int64_t smaller(int64_t a, int64_t b)
 }
 
 /* ---- sizes -------------------------------------------------------------------------------------
- * dU is laid out as the products give it: [panels, 36, rows, 16], rows and columns being input and
- * output channels. */
+ * dU is laid out as the products give it: [panels, frequencies, rows, 16], rows and columns being
+ * input and output channels. */
 
 static int64_t plane_size(const cr_conv_sizes *s)
 {
@@ -44,7 +43,7 @@ static int64_t plane_size(const cr_conv_sizes *s)
 
 static int64_t panel_size(const cr_conv_sizes *s)
 {
-    return CR_FREQUENCIES * plane_size(s);
+    return cr_winograd_find(s->kernel)->frequencies * plane_size(s);
 }
 
 static int64_t gradient_size(const cr_conv_sizes *s)
@@ -60,8 +59,9 @@ static int64_t zeros_size(const cr_conv_sizes *s)
 /* of V and D */
 static int64_t planes_size(const cr_conv_sizes *s, int tiles)
 {
-    return cr_planes_size(tiles, cr_packed_columns(s->in)) +
-           cr_planes_size(tiles, cr_packed_columns(s->out));
+    int count = cr_winograd_find(s->kernel)->frequencies;
+    return cr_planes_size(count, tiles, cr_packed_columns(s->in)) +
+           cr_planes_size(count, tiles, cr_packed_columns(s->out));
 }
 
 /* ---- a block -----------------------------------------------------------------------------------
@@ -80,8 +80,10 @@ static block transform(const float *x, const float *dy, const cr_tiling *t, int6
 {
     const cr_conv_sizes *s = t->sizes;
     block b = {.sizes = s, .tiles = (int)smaller(tiles, t->count - first)};
-    b.v = cr_planes_panels(space, tiles, s->in);
-    b.d = cr_planes_panels(space + cr_planes_size(tiles, cr_packed_columns(s->in)), tiles, s->out);
+    int count = t->maps->frequencies;
+    b.v = cr_planes_panels(space, count, tiles, s->in);
+    b.d = cr_planes_panels(space + cr_planes_size(count, tiles, cr_packed_columns(s->in)), count,
+                           tiles, s->out);
 #pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1 && !omp_in_parallel())
     for (int i = 0; i < b.tiles; i++) {
         cr_tile_input(&b.v, i, t, first + i, x);
@@ -94,7 +96,7 @@ static block transform(const float *x, const float *dy, const cr_tiling *t, int6
 static void multiply_panels(float *du, const block *b, int panel, int panels, bool add)
 {
     int64_t plane = plane_size(b->sizes);
-    for (int f = 0; f < CR_FREQUENCIES; f++)
+    for (int f = 0; f < b->v.count; f++)
         for (int row = 0; row < cr_panels(b->sizes->in); row++)
             cr_packed_multiply(
                 &(cr_packed_product){.m = CR_LANES,
@@ -107,7 +109,7 @@ static void multiply_panels(float *du, const block *b, int panel, int panels, bo
                                      .a_column = CR_LANES,
                                      .b_panel = b->d.panel,
                                      .b_row = CR_LANES,
-                                     .c_panel = CR_FREQUENCIES * plane,
+                                     .c_panel = b->v.count * plane,
                                      .c_row = CR_LANES,
                                      .add = add});
 }
@@ -116,17 +118,19 @@ static void multiply_panels(float *du, const block *b, int panel, int panels, bo
 static void finish_panel(float *dw, const float *du, const cr_conv_sizes *s, int panel,
                          bool accumulate)
 {
-    float lanes[CR_TILE_TAPS][CR_LANES];
-    const float *in[CR_TILE_INPUTS];
-    float *out[CR_TILE_TAPS];
+    const cr_winograd *maps = cr_winograd_find(s->kernel);
+    float lanes[CR_TAPS_MOST][CR_LANES];
+    const float *in[CR_FREQUENCIES_MOST];
+    float *out[CR_TAPS_MOST];
+    int taps = s->kernel * s->kernel;
     int width = (int)smaller(CR_LANES, s->out - panel * CR_LANES);
-    for (int tap = 0; tap < CR_TILE_TAPS; tap++)
+    for (int tap = 0; tap < taps; tap++)
         out[tap] = lanes[tap];
     for (int i = 0; i < s->in; i++) {
-        for (int f = 0; f < CR_FREQUENCIES; f++)
+        for (int f = 0; f < maps->frequencies; f++)
             in[f] = du + f * plane_size(s) + (int64_t)i * CR_LANES;
-        cr_winograd_weights_gradient(out, in, CR_LANES);
-        for (int tap = 0; tap < CR_TILE_TAPS; tap++) {
+        maps->weights_gradient(out, in, CR_LANES, CR_LANES);
+        for (int tap = 0; tap < taps; tap++) {
             float *to = dw + ((int64_t)tap * s->in + i) * s->out + panel * CR_LANES;
             for (int c = 0; c < width; c++)
                 to[c] = lanes[tap][c] + (accumulate ? to[c] : 0);

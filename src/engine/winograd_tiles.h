@@ -1,17 +1,17 @@
 /*
- * winograd_tiles: the tiles of a 3x3 convolution of stride 1, and their way between images and the
+ * winograd_tiles: the tiles of a convolution of stride 1, and their way between images and the
  * transformed domain. Private to the engine.
  */
 #ifndef COLROW_ENGINE_WINOGRAD_TILES_H
 #define COLROW_ENGINE_WINOGRAD_TILES_H
 
 #include "colrow/engine.h"
+#include "winograd_transform.h"
 
-enum { CR_FREQUENCIES = 36 };
-
-/* A block of tiles in the transformed domain: 36 planes [tiles, row], a plane a frequency. */
+/* A block of tiles in the transformed domain: planes [tiles, row], one a frequency. */
 typedef struct cr_planes {
     float *at;
+    int count;
     int64_t plane; /* floats from one plane to the next */
     int row;       /* floats from one tile to the next */
     int64_t panel; /* floats from CR_LANES channels to the next */
@@ -21,20 +21,24 @@ typedef struct cr_planes {
 /* Tiles of 4x4 outputs each, image by image, row by row. */
 typedef struct cr_tiling {
     const cr_conv_sizes *sizes;
+    const cr_winograd *maps;
     int down, across;   /* tiles of an image */
     int64_t count;      /* tiles of all images */
     const float *zeros; /* [max(IN, OUT)]: what lies outside an image; borrowed */
 } cr_tiling;
+
+/* The maps of a kernel size; NULL: there are none. */
+const cr_winograd *cr_winograd_find(int kernel);
 
 cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, const float *zeros);
 
 /* Tiles of a block when it should have about `target` of them, but threads equal shares. */
 int cr_tiling_block(const cr_tiling *t, int target);
 
-/* Planes for so many tiles at `at`, and the floats they take. */
-cr_planes cr_planes_at(float *at, int tiles, int channels, int row);
-cr_planes cr_planes_panels(float *at, int tiles, int channels);
-int64_t cr_planes_size(int tiles, int row);
+/* So many planes for so many tiles at `at`, and the floats they take. */
+cr_planes cr_planes_at(float *at, int count, int tiles, int channels, int row);
+cr_planes cr_planes_panels(float *at, int count, int tiles, int channels);
+int64_t cr_planes_size(int count, int tiles, int row);
 
 /* Row `slot` of each plane = (B^T d B)_f of the tile's inputs in x [N, H, W, IN] */
 void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x);
