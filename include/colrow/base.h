@@ -184,6 +184,9 @@ typedef struct cr_random_key {
 /* Block number `index` (below 2^32) of a key's numbers: 4 x 32 random bits. */
 void cr_random_block(uint32_t out[4], const cr_random_key *key, uint32_t index);
 
+/* out [4 count]: `count` blocks from number `first` on. */
+void cr_random_blocks(uint32_t *out, const cr_random_key *key, uint32_t first, int count);
+
 /* 32 bits to [0, 1): the upper 24 bits. */
 float cr_random_unit(uint32_t bits);
 

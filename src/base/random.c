@@ -11,14 +11,22 @@
 
 static const double TWO_PI = 6.283185307179586;
 
-void cr_random_block(uint32_t out[4], const cr_random_key *key, uint32_t index)
+void cr_random_blocks(uint32_t *out, const cr_random_key *key, uint32_t first, int count)
 {
     philox4x32_key_t k = {{(uint32_t)key->seed, (uint32_t)(key->seed >> 32)}};
-    philox4x32_ctr_t counter = {
-        {index, ((uint32_t)key->stream << 24) | key->layer, key->step, key->sample}};
-    philox4x32_ctr_t bits = philox4x32(counter, k);
-    for (int i = 0; i < 4; i++)
-        out[i] = bits.v[i];
+    for (int block = 0; block < count; block++) {
+        philox4x32_ctr_t counter = {{first + (uint32_t)block,
+                                     ((uint32_t)key->stream << 24) | key->layer, key->step,
+                                     key->sample}};
+        philox4x32_ctr_t bits = philox4x32(counter, k);
+        for (int i = 0; i < 4; i++)
+            out[4 * block + i] = bits.v[i];
+    }
+}
+
+void cr_random_block(uint32_t out[4], const cr_random_key *key, uint32_t index)
+{
+    cr_random_blocks(out, key, index, 1);
 }
 
 float cr_random_unit(uint32_t bits)

@@ -134,6 +134,30 @@ static void max_pool_keeps_a_nan(void **state)
     }
 }
 
+/* More channels than max_pool treats at a time: each gets what it gets alone. */
+static void max_pool_treats_many_channels_one_by_one(void **state)
+{
+    (void)state;
+    enum { MANY = 150, SIDE = 5, PLACES = SIDE * SIDE };
+    static float x[PLACES * MANY], dy[9 * MANY], all[PLACES * MANY];
+    cr_layer layer = {.type = cr_layer_type_find("max_pool"),
+                      .name = "it",
+                      .in = {SIDE, SIDE, MANY},
+                      .plan = {.kernel = 2, .stride = 2}};
+    ASSERT_OK(layer.type->shape(&layer));
+    values_uniform(x, PLACES * MANY, 1);
+    values_uniform(dy, 9 * MANY, 2);
+    layer.type->mapping->backward(&layer, all, dy, x, &(cr_tile){.k = MANY}, 1);
+    for (int c = 0; c < MANY; c++) {
+        float mine[9], dx[PLACES];
+        for (int at = 0; at < 9; at++)
+            mine[at] = dy[at * MANY + c];
+        layer.type->mapping->backward(&layer, dx, mine, x, &(cr_tile){.k = 1, .index = &c}, 1);
+        for (int at = 0; at < PLACES; at++)
+            assert_true(dx[at] == all[at * MANY + c]);
+    }
+}
+
 /* ---- zero_pad -------------------------------------------------------------------------------- */
 
 static cr_layer zero_pad_of(int size, int width, int stride)
@@ -332,6 +356,7 @@ int main(void)
         cmocka_unit_test(pooling_is_what_it_says),
         cmocka_unit_test(kernel_0_pools_the_whole_image),
         cmocka_unit_test(max_pool_keeps_a_nan),
+        cmocka_unit_test(max_pool_treats_many_channels_one_by_one),
         cmocka_unit_test(without_a_width_it_is_the_identity),
         cmocka_unit_test(zeros_lie_on_both_sides),
         cmocka_unit_test(backward_is_the_derivative),

@@ -71,6 +71,44 @@ static void dropout_is_keyed_by_seed_step_layer_and_sample(void **state)
     assert_same_bits(other, y + 100 * 200, 50 * 200);
 }
 
+enum { WIDE = 1031, POSITIONS = 2 }; /* more channels than are masked at a time, no whole blocks */
+
+/* Is a value dropped? Number `at` of the sample's, by its definition. */
+static bool is_dropped(uint32_t at, uint32_t sample)
+{
+    const cr_random_key key = {training.seed, CR_STREAM_DROPOUT, 3, training.step,
+                               training.first_sample + sample};
+    uint32_t block[4];
+    cr_random_block(block, &key, at / 4);
+    return cr_random_unit(block[at % 4]) < 0.3F;
+}
+
+/* All channels, then every third. */
+static void dropout_is_a_function_of_the_place(void **state)
+{
+    (void)state;
+    static float y[2 * POSITIONS * WIDE];
+    static int thirds[WIDE];
+    cr_layer layer = {.type = cr_layer_type_find("dropout"),
+                      .index = 3,
+                      .in = {POSITIONS, 1, WIDE},
+                      .plan = {.rate = 0.3}};
+    for (int i = 0; i < WIDE; i++)
+        thirds[i] = 3 * i;
+    for (int step = 1; step <= 3; step += 2) {
+        int k = (WIDE + step - 1) / step;
+        cr_tile tile = {0, 2 * POSITIONS, k, step == 1 ? NULL : thirds, 2 * POSITIONS};
+        for (int i = 0; i < tile.rows * k; i++)
+            y[i] = 1;
+        layer.type->channelwise->forward(&layer, &training, y, &tile);
+        for (int i = 0; i < tile.rows * k; i++) {
+            int row = i / k;
+            uint32_t at = (uint32_t)(row % POSITIONS * WIDE + i % k * step);
+            assert_int_equal(y[i] == 0, is_dropped(at, (uint32_t)(row / POSITIONS)));
+        }
+    }
+}
+
 static void dropout_does_nothing_when_evaluating(void **state)
 {
     (void)state;
@@ -95,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dropout_drops_its_share_and_keeps_the_mean),
         cmocka_unit_test(dropout_is_keyed_by_seed_step_layer_and_sample),
+        cmocka_unit_test(dropout_is_a_function_of_the_place),
         cmocka_unit_test(dropout_does_nothing_when_evaluating),
         cmocka_unit_test(dropout_of_everything_is_refused),
     };

@@ -5,7 +5,12 @@
  */
 #include "colrow/net.h"
 
-enum { LANES = 4 }; /* random numbers a block */
+#include <math.h>
+
+enum {
+    LANES = 4,  /* random numbers a block */
+    STRIP = 512 /* channels whose numbers are made together */
+};
 
 static const cr_option options[] = {
     {.name = "rate",
@@ -26,20 +31,40 @@ static cr_status shape(cr_layer *layer)
     return CR_OK;
 }
 
-/* Multiply one row of a compact tensor by its mask. */
-static void mask_row(float *row, const cr_tile *tile, const cr_random_key *key, uint32_t offset,
-                     float rate)
+/* factor [count] = 0 or scale for the channels from number `offset` of the sample on */
+static void draw_factors(float *restrict factor, const cr_random_key *key, uint32_t offset,
+                         int count, double rate)
 {
-    uint32_t block[LANES];
-    uint32_t have = UINT32_MAX; /* number of the block held */
-    float scale = 1 / (1 - rate);
-    for (int j = 0; j < tile->k; j++) {
-        uint32_t at = offset + (uint32_t)(tile->index != NULL ? tile->index[j] : j);
-        if (at / LANES != have) {
-            have = at / LANES;
-            cr_random_block(block, key, have);
-        }
-        row[j] = cr_random_unit(block[at % LANES]) < rate ? 0 : row[j] * scale;
+    uint32_t bits[STRIP + LANES];
+    const uint32_t *from = bits + offset % LANES;
+    const uint32_t least = (uint32_t)ceil(rate * 0x1p24); /* cr_random_unit(bits) >= rate */
+    const float scale = (float)(1 / (1 - rate));
+    int blocks = (int)(offset % LANES + (uint32_t)count + LANES - 1) / LANES;
+    cr_random_blocks(bits, key, offset / LANES, blocks);
+    for (int c = 0; c < count; c++)
+        factor[c] = from[c] >> 8 < least ? 0 : scale;
+}
+
+static float dropped(float value, float factor)
+{
+    return factor == 0 ? 0 : value * factor; /* also where the value is no number */
+}
+
+/* Multiply one row [k] of a compact tensor by its mask. */
+static void mask_row(float *row, const cr_tile *tile, const cr_random_key *key, uint32_t offset,
+                     int channels, double rate)
+{
+    float factor[STRIP];
+    int j = 0;
+    for (int first = 0; first < channels && j < tile->k; first += STRIP) {
+        int count = channels - first < STRIP ? channels - first : STRIP;
+        draw_factors(factor, key, offset + (uint32_t)first, count, rate);
+        if (tile->index == NULL)
+            for (int c = 0; c < count; c++)
+                row[first + c] = dropped(row[first + c], factor[c]);
+        else
+            for (; j < tile->k && tile->index[j] < first + count; j++)
+                row[j] = dropped(row[j], factor[tile->index[j] - first]);
     }
 }
 
@@ -53,7 +78,7 @@ static void mask(const cr_layer *layer, const cr_pass *pass, float *y, const cr_
         int64_t row = tile->first_row + r;
         key.sample = pass->first_sample + (uint32_t)(row / positions);
         uint32_t offset = (uint32_t)(row % positions) * (uint32_t)layer->in.c;
-        mask_row(y + (int64_t)r * tile->k, tile, &key, offset, (float)layer->plan.rate);
+        mask_row(y + (int64_t)r * tile->k, tile, &key, offset, layer->in.c, layer->plan.rate);
     }
 }
 

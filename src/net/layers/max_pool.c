@@ -7,6 +7,8 @@
 #include <float.h>
 #include <string.h>
 
+enum { STRIP = 64 }; /* channels of which the largest are found together */
+
 static const cr_option options[] = {
     {.name = "kernel",
      .kind = CR_OPTION_INT,
@@ -57,18 +59,44 @@ static void forward(const cr_layer *layer, float *y, const float *x, int samples
     cr_window_each(layer, y, x, samples, forward_at);
 }
 
-/* Where in the window channel c is largest; x one sample. */
-static int64_t largest(const cr_layer *layer, const float *x, const cr_window *window, int c)
+/* position [count] where the first channels of x [H, W, C] are largest in a window */
+static void find_largest(int *restrict position, const cr_layer *layer, const float *x,
+                         const cr_window *window, int count)
 {
-    int64_t best = -1;
+    float largest[STRIP];
+    for (int c = 0; c < count; c++) {
+        largest[c] = -FLT_MAX;
+        position[c] = window->top * layer->in.w + window->left;
+    }
     for (int h = window->top; h < window->bottom; h++) {
         for (int w = window->left; w < window->right; w++) {
-            int64_t at = (int64_t)h * layer->in.w + w;
-            if (best < 0 || x[at * layer->in.c + c] > x[best * layer->in.c + c])
-                best = at;
+            int at = h * layer->in.w + w;
+            const float *from = x + (int64_t)at * layer->in.c;
+            for (int c = 0; c < count; c++) {
+                position[c] = from[c] > largest[c] ? at : position[c];
+                largest[c] = from[c] > largest[c] ? from[c] : largest[c];
+            }
         }
     }
-    return best;
+}
+
+/* dx [H, W, k] += dy [k] of one window, where x [H, W, C] is largest */
+static void backward_window(const cr_layer *layer, float *dx, const float *dy, const float *x,
+                            const cr_window *window, const cr_tile *channels)
+{
+    int position[STRIP];
+    int k = channels->k;
+    int j = 0;
+    for (int first = 0; first < layer->in.c && j < k; first += STRIP) {
+        int count = layer->in.c - first < STRIP ? layer->in.c - first : STRIP;
+        find_largest(position, layer, x + first, window, count);
+        for (; j < k; j++) {
+            int c = (channels->index != NULL ? channels->index[j] : j) - first;
+            if (c >= count)
+                break;
+            dx[(int64_t)position[c] * k + j] += dy[j];
+        }
+    }
 }
 
 static void backward_sample(const cr_layer *layer, float *dx, const float *dy, const float *x,
@@ -78,10 +106,7 @@ static void backward_sample(const cr_layer *layer, float *dx, const float *dy, c
     memset(dx, 0, (size_t)layer->in.h * (size_t)layer->in.w * (size_t)k * sizeof *dx);
     for (int at = 0; at < layer->out.h * layer->out.w; at++) {
         cr_window window = cr_window_at(layer, at / layer->out.w, at % layer->out.w);
-        for (int j = 0; j < k; j++) {
-            int c = channels->index != NULL ? channels->index[j] : j;
-            dx[largest(layer, x, &window, c) * k + j] += dy[(int64_t)at * k + j];
-        }
+        backward_window(layer, dx, dy + (int64_t)at * k, x, &window, channels);
     }
 }
 
