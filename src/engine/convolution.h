@@ -26,6 +26,7 @@ typedef struct cr_convolution {
 } cr_convolution;
 
 extern const cr_convolution cr_convolution_winograd4; /* winograd.c */
+extern const cr_convolution cr_convolution_direct;    /* direct.c */
 extern const cr_convolution cr_convolution_im2col;    /* im2col.c */
 
 #endif

@@ -57,7 +57,8 @@ static void dense_weight_gradient(float *dw, const float *x, const float *dy,
 /* ---- convolutions ----------------------------------------------------------------------------
  */
 
-static const cr_convolution *const ways[] = {&cr_convolution_winograd4, &cr_convolution_im2col};
+static const cr_convolution *const ways[] = {&cr_convolution_winograd4, &cr_convolution_direct,
+                                             &cr_convolution_im2col};
 
 enum { WAYS = sizeof ways / sizeof *ways };
 
