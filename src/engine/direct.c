@@ -62,17 +62,19 @@ static void fill_band(float *band, const float *x, const cr_conv_sizes *s, int64
 {
     int64_t image = row / s->oh;
     int top = (int)(row % s->oh) * s->stride - s->pad_top;
-    int inside = line(s) - s->pad_left * s->in; /* floats from the image's left edge on */
-    int width = s->w * s->in < inside ? s->w * s->in : inside;
+    int64_t left = (int64_t)s->pad_left * s->in;
+    int64_t inside = line(s) - left; /* floats from the image's left edge on */
+    int64_t width = (int64_t)s->w * s->in;
+    width = width < inside ? width : inside;
     memset(band, 0, (size_t)s->kernel * (size_t)line(s) * sizeof *band);
     for (int kh = 0; kh < s->kernel; kh++)
         if (top + kh >= 0 && top + kh < s->h)
-            memcpy(band + (int64_t)kh * line(s) + s->pad_left * s->in,
+            memcpy(band + (int64_t)kh * line(s) + left,
                    x + (image * s->h + top + kh) * s->w * s->in, (size_t)width * sizeof *band);
 }
 
 /* sum [ROWS] += a values, `step` floats apart, times b [16] */
-static inline void add_outer(lane sum[ROWS], const float *a, int step, const float *b)
+static inline void add_outer(lane sum[ROWS], const float *a, int64_t step, const float *b)
 {
     for (int r = 0; r < ROWS; r++)
 #pragma omp simd
@@ -107,7 +109,7 @@ static void forward_tile(float *y, const float *band, const float *w, const int 
                          const cr_conv_sizes *s, int width)
 {
     lane sum[ROWS];
-    int step = s->stride * s->in;
+    int64_t step = (int64_t)s->stride * s->in;
     for (int r = 0; r < ROWS; r++)
         for (int l = 0; l < CR_LANES; l++)
             sum[r][l] = 0;
@@ -129,7 +131,7 @@ static void forward_row(float *y, const float *band, const float *w, const int *
         int width = s->out - column < CR_LANES ? s->out - column : CR_LANES;
         for (int at = 0; at < s->ow; at += ROWS) {
             int ow = at + ROWS <= s->ow ? at : s->ow - ROWS;
-            forward_tile(y + (int64_t)ow * s->out + column, band + ow * s->stride * s->in,
+            forward_tile(y + (int64_t)ow * s->out + column, band + (int64_t)ow * s->stride * s->in,
                          w + (int64_t)column * taps(s), offset, s, width);
         }
     }
@@ -162,7 +164,7 @@ static void weight_tile(float *dw, const float *band, const float *dy, const int
                         const cr_conv_sizes *s, int count, int width)
 {
     lane sum[ROWS];
-    int step = s->stride * s->in;
+    int64_t step = (int64_t)s->stride * s->in;
     for (int r = 0; r < ROWS; r++)
         for (int l = 0; l < CR_LANES; l++)
             sum[r][l] = 0;
