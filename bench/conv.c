@@ -15,7 +15,8 @@
 #include <time.h>
 
 typedef struct options {
-    const char *engine;
+    const char *name, *precision; /* of the engine; see cr_engine_choose */
+    const cr_engine *engine;
     const char *output; /* JSON lines; NULL for none */
     const char *only;   /* part of the names to run; NULL for all */
     int threads, repeats;
@@ -259,9 +260,11 @@ static void write_json(FILE *file, const shape *s, const options *o, int part, i
     if (file == NULL)
         return;
     fprintf(file,
-            "{\"engine\": \"%s\", \"threads\": %d, \"shape\": \"%s\", \"share\": \"%s\", "
+            "{\"engine\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"shape\": \"%s\", "
+            "\"share\": \"%s\", "
             "\"product\": \"%s\", \"seconds\": [",
-            o->engine, o->threads, s->name, shares[part].name, products[p].name);
+            o->engine->name, o->engine->precision, o->threads, s->name, shares[part].name,
+            products[p].name);
     for (int r = 0; r < o->repeats; r++)
         fprintf(file, "%s%.6g", r > 0 ? ", " : "", samples[part][p][r]);
     fprintf(file, "]}\n");
@@ -297,7 +300,7 @@ static void report_dense(const options *o)
     float *y = numbers((int64_t)SIDE * SIDE, 3);
     for (int r = 0; r < o->repeats; r++) {
         double start = now(o->processor);
-        cr_engine_find(o->engine)->dense_forward(y, x, w, &sizes);
+        o->engine->dense_forward(y, x, w, &sizes);
         samples[0][0][r] = now(o->processor) - start;
     }
     printf("dense %d x %d x %d: %.0f GF/s\n", SIDE, SIDE, SIDE,
@@ -310,12 +313,13 @@ static void report_dense(const options *o)
 /* false: the engine's results are wrong */
 static bool run_shape(const shape *s, const options *o, FILE *file)
 {
-    const cr_engine *engine = cr_engine_find(o->engine);
+    const cr_engine *engine = o->engine;
+    double tolerance = strcmp(engine->precision, "f32") == 0 ? 1e-5 : 2e-2;
     trial trials[SHARES];
     for (int part = 0; part < SHARES; part++) {
         cr_conv_sizes sizes = sizes_of(s, &shares[part]);
         double error = verify(engine, sizes);
-        if (!(error < 1e-5)) {
+        if (!(error < tolerance)) {
             fprintf(stderr, "%s, %s: off by %.2g from reference\n", s->name, shares[part].name,
                     error);
             return false;
@@ -333,7 +337,8 @@ static bool run_shape(const shape *s, const options *o, FILE *file)
  */
 
 static const struct argp_option arguments[] = {
-    {"engine", 'e', "NAME", 0, "engine (openblas)", 0},
+    {"engine", 'e', "NAME", 0, "engine (auto)", 0},
+    {"precision", 'p', "NAME", 0, "f32 or bf16 (f32)", 0},
     {"threads", 't', "N", 0, "threads (1)", 0},
     {"repeats", 'r', "N", 0, "repeats, at most 101 (5)", 0},
     {"output", 'o', "FILE", 0, "write all times there, a JSON object a line", 0},
@@ -345,7 +350,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 {
     options *o = state->input;
     if (key == 'e')
-        o->engine = value;
+        o->name = value;
+    else if (key == 'p')
+        o->precision = value;
     else if (key == 't')
         o->threads = atoi(value);
     else if (key == 'r')
@@ -363,14 +370,17 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-    options o = {.engine = "openblas", .threads = 1, .repeats = 5};
+    options o = {.threads = 1, .repeats = 5};
     const struct argp command = {arguments, parse, NULL, "Time the convolutions of an engine.",
                                  NULL,      NULL,  NULL};
     if (argp_parse(&command, argc, argv, 0, NULL, &o) != 0)
         return CR_BAD_CONFIG;
-    if (cr_engine_find(o.engine) == NULL || o.threads < 1 || o.repeats < 1 ||
-        o.repeats > REPEATS_MOST) {
-        fprintf(stderr, "conv: no such engine, or a number out of range; see --help\n");
+    if (o.threads < 1 || o.repeats < 1 || o.repeats > REPEATS_MOST) {
+        fprintf(stderr, "conv: a number out of range; see --help\n");
+        return CR_BAD_CONFIG;
+    }
+    if (cr_engine_choose(&o.engine, o.name, o.precision) != CR_OK) {
+        fprintf(stderr, "conv: %s\n", cr_error_message());
         return CR_BAD_CONFIG;
     }
     FILE *file = o.output != NULL ? fopen(o.output, "w") : NULL;

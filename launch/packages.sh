@@ -4,8 +4,8 @@
 
 name=$(basename -- "$0" .sh)
 run_packages=(gcc make cmake pkg-config libopenmpi-dev openmpi-bin openssh-client
-    libopenblas-openmp-dev libhdf5-dev libyaml-dev libjansson-dev librandom123-dev libxxhash-dev
-    zlib1g-dev curl ca-certificates)
+    libopenblas-openmp-dev libdnnl-dev libhdf5-dev libyaml-dev libjansson-dev librandom123-dev
+    libxxhash-dev zlib1g-dev curl ca-certificates)
 test_packages=(libcmocka-dev python3)
 check_packages=(clang-format clang-tidy libomp-dev shellcheck) # clang-tidy wants an omp.h
 
@@ -26,7 +26,7 @@ is_installed() { # PACKAGE
 expect_libraries() {
     local tool
     say "no apt-get here; needed are a C17 compiler, CMake 3.21, pkg-config, Open MPI, OpenBLAS, \
-HDF5, libyaml, jansson, Random123, xxHash and zlib; for the tests cmocka and python3"
+HDF5, libyaml, jansson, Random123, xxHash and zlib, and for bf16 oneDNN; for the tests cmocka and python3"
     for tool in cc cmake pkg-config mpirun; do
         command -v "$tool" >/dev/null || fail 2 "expected $tool to be installed, found none"
     done

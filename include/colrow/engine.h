@@ -29,8 +29,16 @@ typedef struct cr_conv_sizes {
 } cr_conv_sizes;
 
 /* A table of kernels. The results of each depend on the sizes alone, never on the thread count. */
-typedef struct cr_engine {
-    const char *name; /* = file name = config word */
+typedef struct cr_engine cr_engine;
+struct cr_engine {
+    const char *name;      /* = file name = config word */
+    const char *precision; /* of the operands: f32 | bf16; results and sums are f32 always */
+    const cr_engine *bf16; /* the same engine in bf16; NULL: it has none */
+    /* What this processor lacks for it, in words; NULL: nothing, which a NULL function says too */
+    const char *(*lacks)(void);
+    /* What a user should know of its speed on this processor; NULL: nothing, likewise */
+    const char *(*remark)(void);
+
     /* y [N, OUT] = x [N, IN] w [IN, OUT] */
     void (*dense_forward)(float *y, const float *x, const float *w, const cr_dense_sizes *sizes);
     /* dx [N, IN] = dy [N, OUT] w [IN, OUT]^T */
@@ -58,12 +66,21 @@ typedef struct cr_engine {
     /* dw [K, K, IN, OUT] (+)= from x and dy */
     void (*conv_weight_gradient)(float *dw, const float *x, const float *dy,
                                  const cr_conv_sizes *sizes, bool accumulate, void *work);
-} cr_engine;
+};
 
-/* All engines, ended by NULL; made by CMake from the files of src/engine/engines/. */
+/* All engines of this build in f32, ended by NULL; made by CMake from the files of
+ * src/engine/engines/. The names are `auto` and those of all files, also those left out here. */
 extern const cr_engine *const cr_engines[];
 const cr_engine *cr_engine_find(const char *name);
 const char *const *cr_engine_names(void);
+
+/* f32, bf16. */
+const char *const *cr_precision_names(void);
+
+/* The engine of that name (NULL or `auto`: the one that is the fastest where all are there) and
+ * precision (NULL: f32). CR_BAD_CONFIG, saying what would do, where this build or this processor
+ * does not have it. */
+cr_status cr_engine_choose(const cr_engine **out, const char *name, const char *precision);
 
 /* Threads of this process's parallel loops from now on; BLAS itself stays at one thread, the
  * engines share their products out among OpenMP threads in blocks that do not depend on the count.

@@ -374,8 +374,8 @@ typedef struct cr_net_plan {
     cr_net_options options;
     const cr_model *model; /* NULL: the one that options names */
     cr_sample_options sampling;
-    const char *engine;
-    cr_shape input; /* of the data */
+    const char *engine, *precision; /* see cr_engine_choose */
+    cr_shape input;                 /* of the data */
     int classes;
     int rows;                       /* samples of a micro-batch */
     int64_t (*extra)(int segments); /* floats to keep free behind the gradient; NULL: none */

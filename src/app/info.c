@@ -89,7 +89,10 @@ static void print_text(const cr_net *net, const cr_run_options *options)
              "kept", "kMAC a sample: forward, input gradient, weight gradient");
     for (int l = 0; l < net->layer_count; l++)
         print_layer(net, l);
-    cr_print("\nparameters            %lld\n", (long long)cr_net_size(net));
+    const char *remark = net->engine->remark != NULL ? net->engine->remark() : NULL;
+    cr_print("\nengine                %s, %s%s%s\n", net->engine->name, net->engine->precision,
+             remark != NULL ? ": " : "", remark != NULL ? remark : "");
+    cr_print("parameters            %lld\n", (long long)cr_net_size(net));
     cr_print("MAC a sample          %lld exact, %lld paper, %lld executed\n",
              (long long)all.macs.exact, (long long)all.macs.paper, (long long)all.macs.executed);
     cr_print("reduction             %.2f%% paper, %.2f%% executed\n",
@@ -140,7 +143,8 @@ static cr_status print_json(const cr_net *net, const cr_run_options *options)
     for (int l = 0; l < net->layer_count; l++)
         (void)json_array_append_new(layers, layer_json(net, l)); /* a failure shows in json_dumps */
     json_t *whole = json_pack(
-        "{s:I,s:{s:f,s:f},s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "parameters", (json_int_t)cr_net_size(net),
+        "{s:s,s:s,s:I,s:{s:f,s:f},s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "engine", net->engine->name,
+        "precision", net->engine->precision, "parameters", (json_int_t)cr_net_size(net),
         "reduction", "paper", cr_macs_reduction_paper(&all.macs), "executed",
         cr_macs_reduction_executed(&all.macs), "macs", macs_json(&all.macs), "memory_bytes",
         (json_int_t)all.memory_bytes, "activation_bytes", (json_int_t)net->activation_bytes,
@@ -187,6 +191,7 @@ static cr_status describe_config(const cr_run_options *options, bool json)
     cr_net_plan plan = {.options = options->network,
                         .sampling = options->sampling,
                         .engine = options->engine,
+                        .precision = options->precision,
                         .input = {shape.h, shape.w, shape.c},
                         .classes = shape.classes,
                         .rows = options->micro_batch,

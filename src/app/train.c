@@ -39,6 +39,13 @@ static void default_folder(char out[CR_PATH_MAX], const char *config)
     (void)snprintf(out, CR_PATH_MAX, "runs/%.*s", length, name);
 }
 
+static void say_engine(const cr_engine *engine)
+{
+    const char *remark = engine->remark != NULL ? engine->remark() : NULL;
+    cr_log_info("engine %s, %s%s%s", engine->name, engine->precision, remark != NULL ? ": " : "",
+                remark != NULL ? remark : "");
+}
+
 static cr_status train(cr_run *run, const cr_arguments *arguments)
 {
     char by_name[CR_PATH_MAX];
@@ -52,6 +59,7 @@ static cr_status train(cr_run *run, const cr_arguments *arguments)
     cr_log_info("%lld parameters, %lld training samples, %lld steps; writing to %s",
                 (long long)cr_net_size(run->net), (long long)run->data.train.count,
                 (long long)run->total, folder);
+    say_engine(run->net->engine);
     if (arguments->resume && !named)
         CR_TRY(cr_run_resume(run, ""));
     return cr_run_train(run);

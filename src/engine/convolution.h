@@ -1,6 +1,6 @@
 /*
- * convolution: the ways in which the openblas engine convolves, one row each. Private to the
- * engine.
+ * convolution: the ways in which the openblas engine convolves, one row each, and what all engines
+ * share. Private to the engine.
  */
 #ifndef COLROW_ENGINE_CONVOLUTION_H
 #define COLROW_ENGINE_CONVOLUTION_H
@@ -24,6 +24,10 @@ typedef struct cr_convolution {
     void (*weight_gradient)(float *dw, const float *x, const float *dy, const cr_conv_sizes *sizes,
                             bool accumulate, void *work);
 } cr_convolution;
+
+/* Is the result [count] a sum of nothing: no images (a rank without a share), or no channels on
+ * either side? Then zeros are written, unless it is to be added. */
+bool cr_convolution_empty(const cr_conv_sizes *sizes, float *result, int64_t count, bool add);
 
 extern const cr_convolution cr_convolution_winograd4; /* winograd.c */
 extern const cr_convolution cr_convolution_direct;    /* direct.c */

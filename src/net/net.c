@@ -282,11 +282,9 @@ static cr_status look_up(cr_net *net, const cr_net_plan *plan)
     CR_TRY(cr_sample_check(&plan->sampling));
     net->score = cr_score_find(plan->sampling.scores);
     net->draw = cr_draw_find(plan->sampling.draw);
-    net->engine = cr_engine_find(plan->engine);
     CR_CHECK(net->score != NULL && net->draw != NULL, CR_BAD_CONFIG,
              "sampling: no draw %s or no scores %s", plan->sampling.draw, plan->sampling.scores);
-    CR_CHECK(net->engine != NULL, CR_BAD_CONFIG, "engine: no engine is called %s", plan->engine);
-    return CR_OK;
+    return cr_engine_choose(&net->engine, plan->engine, plan->precision);
 }
 
 static cr_status check_fit(const cr_model *model, const cr_net_plan *plan)

@@ -3,13 +3,7 @@
 
 #include <string.h>
 
-static const char *const precisions[] = {"f32", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
-
-static const char *const *precision_names(void)
-{
-    return precisions;
-}
 
 static const char *const *level_names(void)
 {
@@ -51,15 +45,15 @@ static const cr_option run_table[] = {
     {.name = "engine",
      .kind = CR_OPTION_WORD,
      .offset = offsetof(cr_run_options, engine),
-     .fallback = "openblas",
+     .fallback = "auto",
      .words = cr_engine_names,
-     .help = "kernels of the contractions"},
+     .help = "kernels of the contractions; auto: openblas for f32, onednn for bf16"},
     {.name = "precision",
      .kind = CR_OPTION_WORD,
      .offset = offsetof(cr_run_options, precision),
      .fallback = "f32",
-     .words = precision_names,
-     .help = "arithmetic inside the contractions"},
+     .words = cr_precision_names,
+     .help = "of what is multiplied inside the contractions; all else is f32"},
     {.name = "threads",
      .kind = CR_OPTION_INT,
      .offset = offsetof(cr_run_options, threads),

@@ -251,8 +251,8 @@ static cr_status put_identity(json_t *summary, const cr_run *run)
     CR_TRY(put(summary, "weights_hash", json_string(hash)));
     CR_TRY(put(summary, "ranks", json_integer(cr_comm_size(run->comm))));
     CR_TRY(put(summary, "threads", json_integer(cr_engine_threads())));
-    CR_TRY(put(summary, "engine", json_string(run->options.engine)));
-    CR_TRY(put(summary, "precision", json_string(run->options.precision)));
+    CR_TRY(put(summary, "engine", json_string(run->net->engine->name)));
+    CR_TRY(put(summary, "precision", json_string(run->net->engine->precision)));
     CR_TRY(put(summary, "seed", json_integer(run->options.seed)));
     return put(summary, "version", json_string(COLROW_VERSION));
 }

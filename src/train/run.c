@@ -18,6 +18,7 @@ static cr_status make_net(cr_run *run)
     cr_net_plan plan = {.options = run->options.network,
                         .sampling = run->options.sampling,
                         .engine = run->options.engine,
+                        .precision = run->options.precision,
                         .input = {train->h, train->w, train->c},
                         .classes = train->classes,
                         .rows = run->options.micro_batch,

@@ -6,9 +6,8 @@
  * off by at most (K + 1) u sum |a_k b_k| to first order, u = 2^-24 (Higham 2002, section 3.1). The
  * value added to is one more term, and one more u covers the naive loop's own rounding to float.
  */
+#include "engines.h"
 #include "values.h"
-
-#include "colrow/engine.h"
 
 static const double UNIT = 1.0 / (1 << 24);
 
@@ -288,14 +287,62 @@ static void threads_do_not_change_the_bits(void **state)
     }
 }
 
+static bool is_a_word(const char *name)
+{
+    for (const char *const *word = cr_engine_names(); *word != NULL; word++)
+        if (strcmp(*word, name) == 0)
+            return true;
+    return false;
+}
+
 static void engines_are_found_by_name(void **state)
 {
     (void)state;
     for (int e = 0; cr_engines[e] != NULL; e++) {
         assert_ptr_equal(cr_engine_find(cr_engines[e]->name), cr_engines[e]);
-        assert_string_equal(cr_engine_names()[e], cr_engines[e]->name);
+        assert_true(is_a_word(cr_engines[e]->name));
+        assert_string_equal(cr_engines[e]->precision, "f32");
     }
     assert_null(cr_engine_find("abacus"));
+    assert_true(is_a_word("auto"));
+}
+
+static void engines_are_chosen_by_name_and_precision(void **state)
+{
+    (void)state;
+    const cr_engine *found = NULL;
+    for (int e = 0; engines_at(e) != NULL; e++) {
+        ASSERT_OK(cr_engine_choose(&found, engines_at(e)->name, engines_at(e)->precision));
+        assert_ptr_equal(found, engines_at(e));
+    }
+    ASSERT_OK(cr_engine_choose(&found, NULL, NULL));
+    assert_ptr_equal(found, cr_engine_find("openblas"));
+    ASSERT_OK(cr_engine_choose(&found, "auto", "f32"));
+    assert_ptr_equal(found, cr_engine_find("openblas"));
+}
+
+/* What is not there is refused; the reason says what would do. */
+static void check_refused(const char *name, const char *precision, const char *reason)
+{
+    const cr_engine *found = NULL;
+    assert_int_equal(cr_engine_choose(&found, name, precision), CR_BAD_CONFIG);
+    if (strstr(cr_error_message(), reason) == NULL)
+        fail_msg("expected '%s' in: %s", reason, cr_error_message());
+    assert_null(found);
+}
+
+static void what_is_not_there_is_refused(void **state)
+{
+    (void)state;
+    check_refused("abacus", "f32", "no engine is called abacus");
+    check_refused("openblas", "f16", "expected f32 or bf16, found f16");
+    check_refused("reference", "bf16", "engine reference has no bf16");
+    check_refused("openblas", "bf16", "engine openblas has no bf16; engine: auto would do");
+    const cr_engine *onednn = cr_engine_find("onednn");
+    if (onednn == NULL)
+        check_refused("auto", "bf16", "onednn is not in this build");
+    else if (!engines_usable(onednn->bf16))
+        check_refused("auto", "bf16", "wants a processor with AVX512-BF16 or AMX");
 }
 
 int main(void)
@@ -306,6 +353,8 @@ int main(void)
         cmocka_unit_test(large_sizes),
         cmocka_unit_test(threads_do_not_change_the_bits),
         cmocka_unit_test(engines_are_found_by_name),
+        cmocka_unit_test(engines_are_chosen_by_name_and_precision),
+        cmocka_unit_test(what_is_not_there_is_refused),
     };
     cr_engine_set_threads(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

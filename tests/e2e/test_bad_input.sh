@@ -159,6 +159,21 @@ layer_lists() {
         -s 'network.layers=[relo]'
 }
 
+# an engine or a precision that is not in this build, or not in this processor
+engines() {
+    refused 2 'did you mean `onednn`' "$DIGITS" -s engine=onednnn
+    refused 2 'did you mean `bf16`' "$DIGITS" -s precision=bf61
+    refused 2 'engine openblas has no bf16; engine: auto would do' "$DIGITS" \
+        -s engine=openblas -s precision=bf16
+    if "$COLROW" info "$DIGITS" -s engine=onednn >/dev/null 2>&1; then
+        DNNL_MAX_CPU_ISA=AVX2 refused 2 'wants a processor with AVX512-BF16 or AMX; precision: f32' \
+            "$DIGITS" -s precision=bf16
+    else
+        refused 2 'onednn is not in this build' "$DIGITS" -s engine=onednn
+        refused 2 'onednn is not in this build' "$DIGITS" -s precision=bf16
+    fi
+}
+
 batches_and_ranks() {
     local threads=$(($(getconf _NPROCESSORS_ONLN) + 1))
     expect 2 'at least one sample for each of 3 ranks, found 2' ranks 3 train "$DIGITS" \
@@ -402,6 +417,7 @@ usage_errors
 help_is_a_result
 config_errors
 layer_lists
+engines
 batches_and_ranks
 data_errors
 cifar_errors

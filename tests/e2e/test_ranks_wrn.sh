@@ -69,6 +69,18 @@ if [[ -z ${COLROW_BRIEF:-} ]]; then
     agrees projection -s sampling.ratio=0.5 -s network.shortcut=projection
 fi
 
+# bf16, where this build and this processor have it, and the second half of its run in f32 and back
+if [[ -z ${COLROW_BRIEF:-} ]] && "$COLROW" info "$WORK/wrn.yaml" -s precision=bf16 >/dev/null 2>&1; then
+    agrees bf16 -s sampling.ratio=0.5 -s precision=bf16
+    agrees onednn -s sampling.ratio=0.5 -s engine=onednn
+    cp -r "$WORK/bf16-1" "$WORK/other"
+    rm "$WORK/other/checkpoints/step-00000004.h5" "$WORK/other/summary.json"
+    train other 1 1 -s sampling.ratio=0.5 --resume
+    check "resumed in f32" test -n "$hash"
+    run 0 "$COLROW" eval "$WORK/bf16-1/checkpoints/step-00000004.h5"
+    run 0 "$COLROW" eval "$WORK/bf16-1/checkpoints/step-00000004.h5" -s precision=f32
+fi
+
 # the second half again, from the checkpoint of step 2
 cp -r "$WORK/top-1" "$WORK/resumed"
 rm "$WORK/resumed/checkpoints/step-00000004.h5" "$WORK/resumed/summary.json"

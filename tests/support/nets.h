@@ -17,7 +17,7 @@ typedef struct net_wish {
     const char *options;   /* and options of its own: "name=value name=value" */
     const char *exact[4];  /* layers never sampled */
     double dropout, ratio; /* dropout is an option of the model */
-    const char *draw, *scores, *engine, *initializer;
+    const char *draw, *scores, *engine, *precision, *initializer;
     bool scale;
     struct {
         const char *method, *draw;
@@ -82,6 +82,7 @@ static inline cr_net_plan net_plan(const net_wish *asked)
         wish.classes = wish.sizes.value[wish.sizes.count - 1];
     }
     cr_net_plan plan = {.engine = wish.engine != NULL ? wish.engine : "openblas",
+                        .precision = wish.precision,
                         .input = wish.input,
                         .classes = wish.classes,
                         .rows = wish.rows,

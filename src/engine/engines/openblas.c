@@ -3,56 +3,7 @@
  * several ways, the first row of a table that fits.
  */
 #include "convolution.h"
-#include "product.h"
-
-#include <string.h>
-
-/* ---- dense -----------------------------------------------------------------------------------
- */
-
-static void dense_forward(float *y, const float *x, const float *w, const cr_dense_sizes *sizes)
-{
-    cr_product_shared(&(cr_product){.m = sizes->n,
-                                    .n = sizes->out,
-                                    .k = sizes->in,
-                                    .a = x,
-                                    .b = w,
-                                    .c = y,
-                                    .lda = sizes->ldx,
-                                    .ldb = sizes->ldw,
-                                    .ldc = sizes->ldy});
-}
-
-static void dense_input_gradient(float *dx, const float *dy, const float *w,
-                                 const cr_dense_sizes *sizes)
-{
-    cr_product_shared(&(cr_product){.transpose_b = true,
-                                    .m = sizes->n,
-                                    .n = sizes->in,
-                                    .k = sizes->out,
-                                    .a = dy,
-                                    .b = w,
-                                    .c = dx,
-                                    .lda = sizes->ldy,
-                                    .ldb = sizes->ldw,
-                                    .ldc = sizes->ldx});
-}
-
-static void dense_weight_gradient(float *dw, const float *x, const float *dy,
-                                  const cr_dense_sizes *sizes, bool accumulate)
-{
-    cr_product_shared(&(cr_product){.transpose_a = true,
-                                    .m = sizes->in,
-                                    .n = sizes->out,
-                                    .k = sizes->n,
-                                    .a = x,
-                                    .b = dy,
-                                    .c = dw,
-                                    .lda = sizes->ldx,
-                                    .ldb = sizes->ldy,
-                                    .ldc = sizes->ldw,
-                                    .add = accumulate});
-}
+#include "dense.h"
 
 /* ---- convolutions ----------------------------------------------------------------------------
  */
@@ -69,16 +20,6 @@ static const cr_convolution *way(const cr_conv_sizes *sizes)
     while (i < WAYS - 1 && !ways[i]->fits(sizes))
         i++;
     return ways[i];
-}
-
-/* Overwrite a result that is a sum of nothing: no images (a rank without a share), or no channels
- * on either side. */
-static bool is_empty(const cr_conv_sizes *s, float *result, int64_t count, bool add)
-{
-    bool empty = s->n == 0 || s->in == 0 || s->out == 0;
-    if (empty && count > 0 && !add)
-        memset(result, 0, (size_t)count * sizeof(float));
-    return empty;
 }
 
 static int64_t conv_prepared(const cr_conv_sizes *sizes, bool backward)
@@ -107,7 +48,7 @@ static void conv_forward(float *y, const float *x, const float *prepared,
                          const cr_conv_sizes *sizes, void *work)
 {
     int64_t count = (int64_t)sizes->n * sizes->oh * sizes->ow * sizes->out;
-    if (!is_empty(sizes, y, count, false))
+    if (!cr_convolution_empty(sizes, y, count, false))
         way(sizes)->forward(y, x, prepared, sizes, work);
 }
 
@@ -115,7 +56,7 @@ static void conv_input_gradient(float *dx, const float *dy, const float *prepare
                                 const cr_conv_sizes *sizes, void *work)
 {
     int64_t count = (int64_t)sizes->n * sizes->h * sizes->w * sizes->in;
-    if (!is_empty(sizes, dx, count, false))
+    if (!cr_convolution_empty(sizes, dx, count, false))
         way(sizes)->input_gradient(dx, dy, prepared, sizes, work);
 }
 
@@ -123,15 +64,16 @@ static void conv_weight_gradient(float *dw, const float *x, const float *dy,
                                  const cr_conv_sizes *sizes, bool accumulate, void *work)
 {
     int64_t count = (int64_t)sizes->kernel * sizes->kernel * sizes->in * sizes->out;
-    if (!is_empty(sizes, dw, count, accumulate))
+    if (!cr_convolution_empty(sizes, dw, count, accumulate))
         way(sizes)->weight_gradient(dw, x, dy, sizes, accumulate, work);
 }
 
 const cr_engine cr_engine_openblas = {
     .name = "openblas",
-    .dense_forward = dense_forward,
-    .dense_input_gradient = dense_input_gradient,
-    .dense_weight_gradient = dense_weight_gradient,
+    .precision = "f32",
+    .dense_forward = cr_dense_forward,
+    .dense_input_gradient = cr_dense_input_gradient,
+    .dense_weight_gradient = cr_dense_weight_gradient,
     .conv_prepared = conv_prepared,
     .conv_prepare = conv_prepare,
     .conv_work = conv_work,

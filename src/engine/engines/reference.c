@@ -167,6 +167,7 @@ static size_t conv_work(const cr_conv_sizes *sizes, int threads)
 
 const cr_engine cr_engine_reference = {
     .name = "reference",
+    .precision = "f32",
     .dense_forward = dense_forward,
     .dense_input_gradient = dense_input_gradient,
     .dense_weight_gradient = dense_weight_gradient,
