@@ -8,7 +8,7 @@
 
 #include "colrow/config.h"
 
-#define CR_KEY_MAX 192  /* B, a dotted path with its end */
+#define CR_KEY_MAX 192 /* B, a dotted path with its end */
 
 typedef struct cr_tree {
     cr_node *root;          /* a map; NULL before there is one */
