@@ -1,6 +1,6 @@
 /*
- * partial: as many parts as fit in ROOM_FLOATS, at most PARTS_MOST. Large results have one part
- * only: their blocks are large as well, and worth the threads' waiting for each other.
+ * partial: as many parts as fit in ROOM_FLOATS, at most PARTS_MOST. Larger results have one
+ * part only: their blocks are large as well, and worth the threads' waiting for each other.
  */
 #include "partial.h"
 

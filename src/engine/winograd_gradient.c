@@ -104,7 +104,7 @@ static void multiply_panels(float *du, const block *b, int panel, int panels, bo
                                      .k = b->tiles,
                                      .a = b->v.at + f * b->v.plane + row * b->v.panel,
                                      .b = b->d.at + f * b->d.plane + panel * b->d.panel,
-                                     .c = du + f * plane + row * CR_LANES * CR_LANES,
+                                     .c = du + f * plane + (int64_t)row * CR_LANES * CR_LANES,
                                      .a_row = 1,
                                      .a_column = CR_LANES,
                                      .b_panel = b->d.panel,
@@ -131,7 +131,7 @@ static void finish_panel(float *dw, const float *du, const cr_conv_sizes *s, int
             in[f] = du + f * plane_size(s) + (int64_t)i * CR_LANES;
         maps->weights_gradient(out, in, CR_LANES, CR_LANES);
         for (int tap = 0; tap < taps; tap++) {
-            float *to = dw + ((int64_t)tap * s->in + i) * s->out + panel * CR_LANES;
+            float *to = dw + ((int64_t)tap * s->in + i) * s->out + (int64_t)panel * CR_LANES;
             for (int c = 0; c < width; c++)
                 to[c] = lanes[tap][c] + (accumulate ? to[c] : 0);
         }
@@ -148,7 +148,7 @@ static void sum_one(float *dw, float *du, const block *b, bool accumulate)
     int panels = cr_panels(s->out);
 #pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
     for (int panel = 0; panel < panels; panel += GROUP) {
-        float *mine = du + omp_get_thread_num() * GROUP * panel_size(s);
+        float *mine = du + (int64_t)omp_get_thread_num() * GROUP * panel_size(s);
         int count = (int)smaller(GROUP, panels - panel);
         multiply_panels(mine, b, panel, count, false);
         for (int p = 0; p < count; p++)
@@ -209,7 +209,7 @@ void cr_winograd_weight_gradient(float *dw, const float *x, const float *dy,
 int64_t cr_winograd_weight_gradient_work(const cr_conv_sizes *sizes, int threads)
 {
     int64_t planes = planes_size(sizes, TILES);
-    int64_t du = threads * GROUP * panel_size(sizes);
+    int64_t du = (int64_t)threads * GROUP * panel_size(sizes);
     if (cr_tiling_of(sizes, NULL).count > TILES)
         du = larger(du, cr_partial_room(gradient_size(sizes)));
     return zeros_size(sizes) + threads * planes + du;
