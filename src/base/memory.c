@@ -9,27 +9,21 @@
 
 enum { HUGE_PAGE = 2 << 20, HUGE_BLOCK = 2 * HUGE_PAGE }; /* B */
 
-static size_t round_up(size_t bytes)
+static size_t round_up(size_t bytes, size_t to)
 {
-    return (bytes + CR_ALIGNMENT - 1) / CR_ALIGNMENT * CR_ALIGNMENT;
-}
-
-/* Memory of a large block lies on huge pages where the system has them: passes over tensors are
- * some 20% faster so. */
-static void *allocate(size_t size)
-{
-    void *memory = aligned_alloc(size < HUGE_BLOCK ? CR_ALIGNMENT : HUGE_PAGE, size);
-    if (memory != NULL && size >= HUGE_BLOCK)
-        (void)madvise(memory, size, MADV_HUGEPAGE); /* a wish; refused, all works the same */
-    return memory;
+    return (bytes + to - 1) / to * to;
 }
 
 cr_status cr_alloc(void **out, size_t bytes)
 {
-    CR_CHECK(bytes <= SIZE_MAX - CR_ALIGNMENT, CR_INTERNAL, "%zu bytes of memory: too many", bytes);
-    size_t size = round_up(bytes > 0 ? bytes : 1);
-    void *memory = allocate(size);
+    CR_CHECK(bytes <= SIZE_MAX - HUGE_PAGE, CR_INTERNAL, "%zu bytes of memory: too many", bytes);
+    bool is_large = bytes >= HUGE_BLOCK;
+    size_t alignment = is_large ? HUGE_PAGE : CR_ALIGNMENT;
+    size_t size = round_up(bytes > 0 ? bytes : 1, alignment);
+    void *memory = aligned_alloc(alignment, size);
     CR_CHECK(memory != NULL, CR_INTERNAL, "out of memory: %zu bytes more were not to be had", size);
+    if (is_large) /* passes over tensors run better on huge pages; refused, all works the same */
+        (void)madvise(memory, size, MADV_HUGEPAGE);
     memset(memory, 0, size); /* also touches the pages, so that no step has to */
     *out = memory;
     return CR_OK;
@@ -58,7 +52,7 @@ void cr_arena_free(cr_arena *arena)
 void *cr_arena_take(cr_arena *arena, int64_t count, size_t bytes)
 {
     size_t start = arena->used;
-    arena->used += round_up((size_t)count * bytes);
+    arena->used += round_up((size_t)count * bytes, CR_ALIGNMENT);
     if (arena->base == NULL)
         return NULL;
     CR_ASSERT(arena->used <= arena->size);
