@@ -42,8 +42,8 @@ void cr_product_free(cr_product **product);
 /* Work it out for x [N, H, W, IN] and w [K, K, IN, OUT]. */
 void cr_product_fill(cr_product *product, const float *x, const float *w);
 
-/* |Y - sum over kept channels of scale_i Y_i|_F / (|X|_F |W|_F); scratch: n doubles. */
-double cr_product_error(const cr_product *product, const cr_pick *pick, double *scratch);
+/* |Y - sum over kept channels of scale_i Y_i|_F / (|X|_F |W|_F); lack: scratch of n doubles. */
+double cr_product_error(const cr_product *product, const cr_pick *pick, double *lack);
 
 /* Scores [n] of channels: those of cr_score_names, or "optimal": s_i = |Y_i|_F, eq. (7) and (15)
  * with the terms E and R. CR_BAD_CONFIG when there is none of that name. */
@@ -71,9 +71,9 @@ extern const cr_option cr_error_option_table[];
 cr_status cr_error_study(const cr_error_options *options, cr_comm *comm, cr_run *run,
                          const char *folder);
 
-/* The product of the contraction `layer` in an exact forward pass over the first micro-batch of the
+/* The product of the contraction `name` in an exact forward pass over the first micro-batch of the
  * first epoch; the run must sample nothing. The caller frees. CR_BAD_CONFIG naming the layers when
  * there is none of that name. Not collective. */
-cr_status cr_capture(cr_product **out, cr_run *run, const char *layer);
+cr_status cr_capture(cr_product **out, cr_run *run, const char *name);
 
 #endif

@@ -91,18 +91,23 @@ static cr_status make_random_product(study *s)
     return cr_product_create(&s->product, &sizes, cr_engine_find(o->engine));
 }
 
+/* At most CR_LIST_MAX^2 SUMS. */
+static int sum_count(const study *s)
+{
+    return s->estimate_count * s->options->percents.count * SUMS;
+}
+
 static void lay_out(study *s, cr_arena *arena)
 {
     const cr_conv_sizes *sizes = &s->product->sizes;
     int n = s->product->n;
-    int64_t cells = (int64_t)s->estimate_count * s->options->percents.count;
     s->x = cr_arena_take(arena, (int64_t)sizes->n * sizes->h * sizes->w * n, sizeof *s->x);
     s->w = cr_arena_take(arena, (int64_t)s->product->taps * n * sizes->out, sizeof *s->w);
     cr_pick_place(&s->pick, n, arena);
     s->scores = cr_arena_take(arena, n, sizeof *s->scores);
     s->lack = cr_arena_take(arena, n, sizeof *s->lack);
     s->scratch = cr_arena_take(arena, 1, cr_draw_scratch(n));
-    s->sums = cr_arena_take(arena, cells * SUMS, sizeof *s->sums);
+    s->sums = cr_arena_take(arena, sum_count(s), sizeof *s->sums);
 }
 
 static cr_status make_table(study *s, int cases)
@@ -165,12 +170,18 @@ static int asked(const study *s, int percent)
     return cr_sample_count(percent / 100.0, 1, s->product->n);
 }
 
+/* The sums [SUMS] of an estimate at a percentage. */
+static double *sums_of(const study *s, int e, int p)
+{
+    return s->sums + ((int64_t)e * s->options->percents.count + p) * SUMS;
+}
+
 /* One estimate at one percentage. */
 static cr_status measure(study *s, int e, int p, uint32_t number, int repeat)
 {
     const cr_estimate *estimate = &s->estimates[e];
     int percent = s->options->percents.value[p];
-    double *sums = s->sums + (e * s->options->percents.count + p) * SUMS;
+    double *sums = sums_of(s, e, p);
     cr_draw_request request = {.n = s->product->n,
                                .k = asked(s, percent),
                                .share = percent / 100.0,
@@ -195,8 +206,8 @@ static cr_status measure(study *s, int e, int p, uint32_t number, int repeat)
 static cr_status run_repeats(study *s, int number, bool captured)
 {
     int ranks = cr_comm_size(s->comm);
-    memset(s->sums, 0,
-           (size_t)(s->estimate_count * s->options->percents.count * SUMS) * sizeof *s->sums);
+    for (int i = 0; i < sum_count(s); i++)
+        s->sums[i] = 0;
     for (int r = cr_comm_rank(s->comm); r < s->options->repeats; r += ranks) {
         if (!captured)
             renew(s, number, r);
@@ -224,7 +235,7 @@ static void add_rows(study *s, const char *name, int e)
     const cr_estimate *estimate = &s->estimates[e];
     double count = s->options->repeats;
     for (int p = 0; p < s->options->percents.count; p++) {
-        const double *sums = s->sums + (e * s->options->percents.count + p) * SUMS;
+        const double *sums = sums_of(s, e, p);
         cr_error_row *row = add_row(s, name, s->options->percents.value[p]);
         double mean = sums[ERROR] / count;
         double variance = fmax(sums[SQUARE] / count - mean * mean, 0) * count / (count - 1);
@@ -254,7 +265,7 @@ static cr_status run_case(study *s, int number, bool captured)
     const char *name = captured ? s->options->layer : s->options->means.name[number];
     cr_log_info("case %s: %d repeats", name, s->options->repeats);
     CR_TRY(cr_comm_any(s->comm, run_repeats(s, number, captured)));
-    CR_TRY(cr_comm_sum(s->comm, s->sums, s->estimate_count * s->options->percents.count * SUMS));
+    CR_TRY(cr_comm_sum(s->comm, s->sums, sum_count(s)));
     for (int e = 0; e < s->estimate_count; e++)
         add_rows(s, name, e);
     if (s->product->taps == 1)
@@ -279,6 +290,7 @@ cr_status cr_error_study(const cr_error_options *options, cr_comm *comm, cr_run 
     cr_status status = CR_OK;
     study s = {.options = options, .comm = comm};
     CR_TRY_GOTO(cr_comm_any(comm, set_up(&s, run)));
+    CR_CHECK_GOTO(s.product != NULL && s.sums != NULL, CR_INTERNAL, "the study is not set up");
     int cases = run != NULL ? 1 : options->means.count;
     for (int i = 0; i < cases; i++)
         CR_TRY_GOTO(run_case(&s, i, run != NULL));

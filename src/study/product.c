@@ -82,9 +82,9 @@ static void unfold_position(float *row, const float *x, const cr_product *p, int
         int w = ow * s->stride + tap % s->kernel - s->pad_left;
         bool inside = h >= 0 && h < s->h && w >= 0 && w < s->w;
         if (inside)
-            memcpy(row + tap * p->n, x + ((int64_t)h * s->w + w) * p->n, bytes);
+            memcpy(row + (int64_t)tap * p->n, x + ((int64_t)h * s->w + w) * p->n, bytes);
         else
-            memset(row + tap * p->n, 0, bytes);
+            memset(row + (int64_t)tap * p->n, 0, bytes);
     }
 }
 
@@ -123,7 +123,7 @@ static double gram_of(const cr_product *p, int i, int j)
     double sum = 0;
     for (int t = 0; t < p->taps; t++)
         for (int u = 0; u < p->taps; u++) {
-            int64_t at = (t * p->n + i) * columns + u * p->n + j;
+            int64_t at = ((int64_t)t * p->n + i) * columns + (int64_t)u * p->n + j;
             sum += (double)p->inner[at] * p->outer[at];
         }
     return sum;
@@ -146,7 +146,7 @@ static void summarize(cr_product *p)
     for (int i = 0; i < p->n; i++) {
         p->weights[i] = 0;
         for (int t = 0; t < p->taps; t++) {
-            int64_t at = (t * p->n + i) * (columns + 1);
+            int64_t at = ((int64_t)t * p->n + i) * (columns + 1);
             p->weights[i] += p->outer[at];
             met += (double)p->inner[at] * p->outer[at];
         }
