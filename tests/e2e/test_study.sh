@@ -3,7 +3,7 @@
 # input.
 #
 #     test_study.sh PROGRAM
-# shellcheck disable=SC2317 # functions that are called by name
+# shellcheck disable=SC2317,SC2016 # functions that are called by name; what awk is to expand
 COLROW=$1
 # shellcheck source=tests/support/e2e.sh
 source "$(dirname "$0")/../support/e2e.sh"
