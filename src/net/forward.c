@@ -17,7 +17,7 @@ cr_status cr_net_choose(cr_net *net, int s, cr_pick *pick, uint32_t who)
     net->score->combine(net->scores, net->norms[0], net->norms[1], segment->n);
     cr_draw_request request = {
         .n = segment->n,
-        .k = segment->wanted,
+        .k = segment->k,
         .share = segment->ratio,
         .minimum = net->sampling.minimum,
         .scores = net->scores,
@@ -59,7 +59,7 @@ static cr_status pick_channels(cr_net *net, int s)
         return CR_OK;
     cr_phase previous = cr_phase_enter(CR_PHASE_SAMPLE);
     segment->w = cr_segment_kernel(net, s);
-    if (segment->wanted < segment->n) {
+    if (segment->k < segment->n) {
         CR_TRY(net->agreement->choose(net->agreement->self, net, s, &segment->pick));
         cr_kernel_gather(segment->weights, segment->w, &net->layers[segment->consumer],
                          &segment->pick);

@@ -88,7 +88,7 @@ static cr_status close_segment(cr_net *net, int target, bool adds)
                                                        .n = layer->in.c,
                                                        .least = layer->in.c,
                                                        .most = layer->in.c,
-                                                       .wanted = layer->in.c,
+                                                       .k = layer->in.c,
                                                        .ratio = 1,
                                                        .backward_ratio = 1};
     net->pending = 0;
@@ -219,7 +219,7 @@ static cr_status check_patterns(const cr_net *net)
     return CR_OK;
 }
 
-static void set_wanted(cr_net *net, int s)
+static void set_kept(cr_net *net, int s)
 {
     cr_segment *segment = &net->segments[s];
     const cr_layer *layer = &net->layers[segment->consumer];
@@ -230,7 +230,7 @@ static void set_wanted(cr_net *net, int s)
     if (segment->source == 0 && layer->parameters[0].rank == 4)
         return; /* the first convolution */
     segment->ratio = cr_sample_ratio(sampling, layer->name);
-    segment->wanted = cr_sample_count(segment->ratio, sampling->minimum, segment->n);
+    segment->k = cr_sample_count(segment->ratio, sampling->minimum, segment->n);
 }
 
 void cr_net_set_ratios(cr_net *net, double ratio, double backward)
@@ -240,8 +240,8 @@ void cr_net_set_ratios(cr_net *net, double ratio, double backward)
     net->sampling.ratio = ratio;
     net->sampling.backward.ratio = backward;
     for (int s = 0; s < net->segment_count; s++) {
-        set_wanted(net, s);
-        CR_ASSERT(net->segments[s].wanted <= net->segments[s].most);
+        set_kept(net, s);
+        CR_ASSERT(net->segments[s].k <= net->segments[s].most);
     }
 }
 
@@ -258,11 +258,11 @@ static cr_status set_sampling(cr_net *net)
     for (int s = 0; s < net->segment_count; s++) {
         cr_segment *segment = &net->segments[s];
         sampling->ratio = low;
-        set_wanted(net, s);
-        segment->least = segment->wanted;
+        set_kept(net, s);
+        segment->least = segment->k;
         sampling->ratio = high;
-        set_wanted(net, s);
-        segment->most = cr_draw_most(net->draw, segment->n, segment->wanted);
+        set_kept(net, s);
+        segment->most = cr_draw_most(net->draw, segment->n, segment->k);
     }
     cr_net_set_ratios(net, first, first_backward);
     cr_schedule_range(&low, &high, &backward->schedule, backward->ratio);
