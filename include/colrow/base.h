@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #if defined(__GNUC__)
 #define CR_PRINTF(text, first) __attribute__((format(printf, text, first)))
@@ -262,6 +263,11 @@ cr_status cr_file_commit(const char *temporary, const char *path);
 /* Write `bytes` bytes as `path`, whole or not at all. CR_CANNOT_WRITE. */
 cr_status cr_file_write(const char *path, const void *data, size_t bytes);
 
+/* Write what `print` writes about `what` as `path`, whole or not at all; `print` need not look at
+ * what the stream's functions return. CR_CANNOT_WRITE. */
+cr_status cr_file_print(const char *path, void (*print)(FILE *file, const void *what),
+                        const void *what);
+
 /* Read a whole file into *out (bytes + a final 0), which the caller frees. CR_BAD_DATA. */
 cr_status cr_file_read(char **out, size_t *bytes, const char *path);
 
@@ -274,6 +280,11 @@ cr_status cr_folder_make(const char *folder);
 
 /* "folder/name" into out; CR_BAD_CONFIG when too long. */
 cr_status cr_path_join(char out[CR_PATH_MAX], const char *folder, const char *name);
+
+/* Let gnuplot make folder/NAME.svg of folder/NAME.gp, whole or not at all; the script writes to the
+ * file named by its variable `out`. Where there is no gnuplot a hint is logged, once, and that is
+ * no failure. */
+cr_status cr_gnuplot(const char *folder, const char *name);
 
 /* ---- options --------------------------------------------------------------------------------
  * A module describes its options struct by a table of rows; config fills the struct from YAML, so

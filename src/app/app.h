@@ -15,8 +15,10 @@ typedef struct cr_command {
 extern const cr_command cr_command_train;
 extern const cr_command cr_command_eval;
 extern const cr_command cr_command_info;
+extern const cr_command cr_command_plot;
 extern const cr_command cr_command_study;
 extern const cr_command cr_command_study_error;
+extern const cr_command cr_command_study_sweep;
 
 /* The command of that name in a table ended by NULL; NULL when there is none. */
 const cr_command *cr_command_find(const cr_command *const *table, const char *name);
@@ -26,11 +28,14 @@ void cr_command_print(const cr_command *const *table);
 void cr_command_names(char *out, size_t bytes, const cr_command *const *table);
 
 #define CR_OVERRIDES_MAX 128
+#define CR_SUBJECTS_MAX 64
 #define CR_SETTINGS_BYTES 8192
 
 /* Arguments that subcommands have in common. */
 typedef struct cr_arguments {
-    const char *subject; /* CONFIG or CHECKPOINT; NULL: none given */
+    const char *subject;                   /* the first of `subjects`; NULL: none given */
+    const char *subjects[CR_SUBJECTS_MAX]; /* CONFIG, CHECKPOINT, RUN ... */
+    int subject_count;
     const char *overrides[CR_OVERRIDES_MAX];
     int override_count;
     const char *output; /* -o, NULL: none given */
@@ -46,7 +51,9 @@ typedef struct cr_arguments {
 typedef struct cr_usage {
     const char *arguments; /* "CONFIG" */
     const char *about;
-    bool output, resume, json, overrides;
+    int most;           /* subjects; 0: one */
+    const char *output; /* what -o is for; NULL: there is no -o */
+    bool resume, json, overrides;
     bool optional;             /* the subject may be left out */
     const cr_option *settings; /* options of its own: --NAME=VALUE for each; NULL: none */
 } cr_usage;
@@ -65,6 +72,9 @@ cr_status cr_app_options(cr_run_options *options, cr_comm *comm, const cr_argume
 
 /* The same, the machine prepared, and the run made from them; the caller frees it. Collective. */
 cr_status cr_app_run(cr_run **out, cr_comm *comm, const cr_arguments *arguments);
+
+/* "runs/" and the name of a configuration file without its ending. */
+void cr_app_default_folder(char out[CR_PATH_MAX], const char *config);
 
 /* Does `path` look like a checkpoint (by its name)? */
 bool cr_app_is_checkpoint(const char *path);

@@ -33,9 +33,12 @@ static error_t add_override(parsing *p, const char *text)
 
 static error_t add_subject(parsing *p, const char *text)
 {
-    if (p->out->subject != NULL)
-        return fail(p, "expected one argument, found one more", text);
-    p->out->subject = text;
+    int most = p->usage->most > 0 ? p->usage->most : 1;
+    if (p->out->subject_count == most)
+        return fail(p, most == 1 ? "expected one argument, found one more" : "too many arguments",
+                    text);
+    p->out->subjects[p->out->subject_count++] = text;
+    p->out->subject = p->out->subjects[0];
     return 0;
 }
 
@@ -118,9 +121,8 @@ static void list_options(listing *list, const cr_usage *usage)
     if (usage->overrides)
         out[n++] = (struct argp_option){
             "set", 's', "KEY=VALUE", 0, "set a configuration key, e.g. sampling.ratio=0.4", 0};
-    if (usage->output)
-        out[n++] = (struct argp_option){
-            "output", 'o', "FOLDER", 0, "where everything is written (default runs/CONFIG)", 0};
+    if (usage->output != NULL)
+        out[n++] = (struct argp_option){"output", 'o', "FOLDER", 0, usage->output, 0};
     if (usage->resume) {
         out[n++] = (struct argp_option){
             "resume",

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const cr_command *const commands[] = {&cr_command_train, &cr_command_eval, &cr_command_info,
-                                             &cr_command_study, NULL};
+                                             &cr_command_study, &cr_command_plot, NULL};
 
 static void print_help(void)
 {

@@ -1,10 +1,10 @@
-/* study: colrow study NAME ...: measurements apart from training, one a file (study_NAME.c). */
+/* study: colrow study NAME ...: what takes more than a training, one a file (study_NAME.c). */
 #include "app.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const cr_command *const studies[] = {&cr_command_study_error, NULL};
+static const cr_command *const studies[] = {&cr_command_study_error, &cr_command_study_sweep, NULL};
 
 static cr_status run_command(cr_comm *comm, int argc, char **argv)
 {
@@ -28,6 +28,6 @@ static cr_status run_command(cr_comm *comm, int argc, char **argv)
 
 const cr_command cr_command_study = {
     .name = "study",
-    .summary = "measure apart from training: colrow study error [--NAME=VALUE]... [-o FOLDER]",
+    .summary = "errors of sampled products, sweeps of many runs: colrow study error|sweep ...",
     .run = run_command,
 };

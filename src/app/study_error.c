@@ -17,9 +17,9 @@ static const cr_usage usage = {
         "  colrow study error --estimates='[top/norm, bernoulli/norm/scale]' --percents='[5, 25]'\n"
         "  colrow study error configs/cnn-mnist.yaml --layer=conv2 -s data.path=data/mnist\n"
         "  colrow study error runs/40/checkpoints/step-00022000.h5 --layer=fc2\n\n"
-        "The output folder (default runs/study-error) gets error.csv, error.json, error.gp and, "
+        "The output folder gets error.csv, error.json, error.gp and, "
         "where gnuplot is installed, error.svg. More ranks share the repeats.",
-    .output = true,
+    .output = "where everything is written (default runs/study-error)",
     .overrides = true,
     .optional = true,
     .settings = cr_error_option_table,

@@ -1,12 +1,22 @@
 /* subject: what a subcommand is about, a configuration file or a checkpoint. */
 #include "app.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool cr_app_is_checkpoint(const char *path)
 {
     size_t length = strlen(path);
     return length > 3 && strcmp(path + length - 3, ".h5") == 0;
+}
+
+void cr_app_default_folder(char out[CR_PATH_MAX], const char *config)
+{
+    const char *slash = strrchr(config, '/');
+    const char *name = slash != NULL ? slash + 1 : config;
+    const char *dot = strrchr(name, '.');
+    int length = dot != NULL && dot != name ? (int)(dot - name) : (int)strlen(name);
+    (void)snprintf(out, CR_PATH_MAX, "runs/%.*s", length, name);
 }
 
 static cr_status load_from_checkpoint(cr_run_options *options, const cr_arguments *arguments)

@@ -1,9 +1,6 @@
 /* train: colrow train CONFIG. */
 #include "app.h"
 
-#include <stdio.h>
-#include <string.h>
-
 static const cr_usage usage = {
     .arguments = "CONFIG",
     .about = "Train the network of a YAML configuration.\v"
@@ -15,7 +12,7 @@ static const cr_usage usage = {
              "The output folder gets config.yaml (everything as resolved), metrics.jsonl, "
              "summary.json and checkpoints/. SIGTERM or SIGUSR1 saves and ends with exit code 7; "
              "--resume goes on, on any number of ranks.",
-    .output = true,
+    .output = "where everything is written (default runs/CONFIG)",
     .resume = true,
     .overrides = true,
 };
@@ -29,16 +26,6 @@ static cr_status print_keys(void)
     return CR_OK;
 }
 
-/* "runs/" and the configuration's file name without its ending. */
-static void default_folder(char out[CR_PATH_MAX], const char *config)
-{
-    const char *slash = strrchr(config, '/');
-    const char *name = slash != NULL ? slash + 1 : config;
-    const char *dot = strrchr(name, '.');
-    int length = dot != NULL && dot != name ? (int)(dot - name) : (int)strlen(name);
-    (void)snprintf(out, CR_PATH_MAX, "runs/%.*s", length, name);
-}
-
 static void say_engine(const cr_engine *engine)
 {
     const char *remark = engine->remark != NULL ? engine->remark() : NULL;
@@ -49,7 +36,7 @@ static void say_engine(const cr_engine *engine)
 static cr_status train(cr_run *run, const cr_arguments *arguments)
 {
     char by_name[CR_PATH_MAX];
-    default_folder(by_name, arguments->subject);
+    cr_app_default_folder(by_name, arguments->subject);
     const char *folder = arguments->output != NULL ? arguments->output : by_name;
     /* a file that was named is read first, so that nothing is made for one that is refused */
     bool named = arguments->resume_from[0] != '\0';

@@ -82,28 +82,47 @@ done:
     return status;
 }
 
-static cr_status write_all(const char *path, const void *data, size_t bytes)
+static cr_status print_all(const char *path, void (*print)(FILE *file, const void *what),
+                           const void *what)
 {
     FILE *file = fopen(path, "wb");
     CR_CHECK(file != NULL, CR_CANNOT_WRITE, "%s: cannot create: %s", path, strerror(errno));
-    bool whole = fwrite(data, 1, bytes, file) == bytes;
+    print(file, what);
+    bool whole = ferror(file) == 0;
     whole = fclose(file) == 0 && whole;
-    CR_CHECK(whole, CR_CANNOT_WRITE, "%s: cannot write %zu bytes: %s", path, bytes,
-             strerror(errno));
+    CR_CHECK(whole, CR_CANNOT_WRITE, "%s: cannot write: %s", path, strerror(errno));
     return CR_OK;
 }
 
-cr_status cr_file_write(const char *path, const void *data, size_t bytes)
+cr_status cr_file_print(const char *path, void (*print)(FILE *file, const void *what),
+                        const void *what)
 {
     char temporary[CR_PATH_MAX];
     CR_TRY(cr_file_temporary(temporary, path));
-    cr_status status = write_all(temporary, data, bytes);
+    cr_status status = print_all(temporary, print, what);
     if (status != CR_OK) {
         (void)unlink(temporary); /* may not exist */
         return status;
     }
     CR_TRY(cr_file_commit(temporary, path));
     return CR_OK;
+}
+
+typedef struct bytes_of {
+    const void *data;
+    size_t bytes;
+} bytes_of;
+
+static void print_bytes(FILE *file, const void *what)
+{
+    const bytes_of *all = what;
+    (void)fwrite(all->data, 1, all->bytes, file); /* a failure shows in the stream */
+}
+
+cr_status cr_file_write(const char *path, const void *data, size_t bytes)
+{
+    const bytes_of all = {data, bytes};
+    return cr_file_print(path, print_bytes, &all);
 }
 
 cr_status cr_file_read(char **out, size_t *bytes, const char *path)

@@ -281,7 +281,7 @@ static cr_status write(const study *s, const char *folder)
 {
     CR_TRY(cr_folder_make(folder));
     CR_TRY(cr_error_report(&s->table, s->options, folder));
-    return cr_plot(folder, "error");
+    return cr_gnuplot(folder, "error");
 }
 
 cr_status cr_error_study(const cr_error_options *options, cr_comm *comm, cr_run *run,

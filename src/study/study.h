@@ -44,8 +44,4 @@ typedef struct cr_error_table {
 cr_status cr_error_report(const cr_error_table *table, const cr_error_options *options,
                           const char *folder);
 
-/* Let gnuplot make folder/NAME.svg of folder/NAME.gp, whole or not at all. Where there is no
- * gnuplot it says how to go on, and that is no failure. Not collective. */
-cr_status cr_plot(const char *folder, const char *name);
-
 #endif

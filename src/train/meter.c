@@ -18,6 +18,7 @@ void cr_meter_begin(cr_run *run)
     meter->saved = meter->started;
     meter->shown = meter->started;
     meter->gradient_norm = -1;
+    (void)cr_phase_enter(CR_PHASE_OTHER); /* time since an earlier run is none of this one's */
     read_phases(meter->phases[0]);
 }
 

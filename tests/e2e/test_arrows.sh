@@ -19,8 +19,9 @@ declare -A MAY=(
     [net]="engine sample"
     [dist]="comm net sample engine"
     [train]="config dist net optim data checkpoint comm sample engine"
+    [sweep]="train config"
     [study]="train config dist net optim data checkpoint comm sample engine"
-    [app]="study train config dist net optim data checkpoint comm sample engine"
+    [app]="study sweep train config dist net optim data checkpoint comm sample engine"
 )
 
 bad() {

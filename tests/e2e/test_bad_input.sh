@@ -64,7 +64,8 @@ usage_errors() {
 
 help_is_a_result() {
     local words
-    for words in --help 'train --help' 'train --keys' 'eval --help' 'info --help' --version; do
+    for words in --help 'train --help' 'train --keys' 'eval --help' 'info --help' 'study sweep --help' \
+        'plot --help' --version; do
         # shellcheck disable=SC2086 # words
         run 0 "$COLROW" $words
         check "'colrow $words' prints to stdout" test -s "$STDOUT"
