@@ -214,11 +214,11 @@ bad_sweeps() {
     expect 6 '/dev/null/out: cannot make the folder' "$COLROW" study sweep sweep.yaml -o /dev/null/out
 }
 
-# The paper's figures: every configuration is good, so that what is missed are the data.
-paper() {
+# The sweeps that are there: every configuration is good, so that what is missed are the data.
+ready_made() {
     local file
-    for file in "$CONFIGS"/paper/*.yaml; do
-        expect 3 'expected this file' "$COLROW" study sweep "$file" -o paper -s data.path=/nowhere
+    for file in "$CONFIGS"/{paper,studies}/*.yaml; do
+        expect 3 'expected this file' "$COLROW" study sweep "$file" -o ready -s data.path=/nowhere
     done
 }
 
@@ -269,7 +269,7 @@ stop_and_go_on
 changed_base
 failing_run
 bad_sweeps
-paper
+ready_made
 without_gnuplot
 plots
 bad_plots
