@@ -1,6 +1,6 @@
 /*
- * convolve: the convolutions of the onednn engine, in one precision or the other; see cr_engine for
- * the functions and their arrays. Private to the onednn engine.
+ * convolve: the forward product and the input gradient of the onednn engine, in one precision or
+ * the other; see cr_engine for the functions and their arrays. Private to the onednn engine.
  */
 #ifndef COLROW_ENGINE_ONEDNN_CONVOLVE_H
 #define COLROW_ENGINE_ONEDNN_CONVOLVE_H
@@ -16,7 +16,5 @@ void cr_onednn_forward(dnnl_data_type_t type, float *y, const float *x, const fl
                        const cr_conv_sizes *sizes, void *work);
 void cr_onednn_input_gradient(dnnl_data_type_t type, float *dx, const float *dy,
                               const float *prepared, const cr_conv_sizes *sizes, void *work);
-void cr_onednn_weight_gradient(dnnl_data_type_t type, float *dw, const float *x, const float *dy,
-                               const cr_conv_sizes *sizes, bool accumulate, void *work);
 
 #endif

@@ -1,6 +1,8 @@
 /* primitive: see primitive.h. */
 #include "primitive.h"
 
+#include "room.h"
+
 #include <omp.h>
 #include <stddef.h>
 
@@ -44,14 +46,22 @@ static dnnl_primitive_attr_t attributes_new(void)
     return attributes;
 }
 
-cr_onednn_primitive cr_onednn_make(const cr_onednn_convolution *convolution)
+cr_onednn_primitive cr_onednn_make(cr_onednn_product product, dnnl_data_type_t type,
+                                   const cr_conv_sizes *sizes)
 {
-    cr_onednn_primitive p = {.product = convolution->product};
+    cr_onednn_primitive p = {.product = product};
+    dnnl_data_type_t weights = product == CR_ONEDNN_WEIGHT_GRADIENT ? dnnl_f32 : type;
+    cr_onednn_convolution convolution = {.product = product,
+                                         .type = type,
+                                         .sizes = *sizes,
+                                         .weights_most =
+                                             cr_onednn_room(weights, cr_onednn_weights_most(sizes)),
+                                         .scratch_most = cr_onednn_scratch_most(sizes)};
     dnnl_primitive_attr_t attributes = attributes_new();
     int threads = omp_get_max_threads();
     MUST(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user));
     omp_set_num_threads(1); /* oneDNN makes it for so many */
-    MUST(cr_onednn_describe(&p.desc, convolution, attributes, processor()));
+    MUST(cr_onednn_describe(&p.desc, &convolution, attributes, processor()));
     MUST(dnnl_primitive_create(&p.primitive, p.desc));
     omp_set_num_threads(threads);
     MUST(dnnl_primitive_attr_destroy(attributes));

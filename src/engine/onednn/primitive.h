@@ -19,7 +19,8 @@ typedef struct cr_onednn_primitive {
 } cr_onednn_primitive;
 
 /* For one thread, which may be one of many: each needs a scratch pad of its own. */
-cr_onednn_primitive cr_onednn_make(const cr_onednn_convolution *convolution);
+cr_onednn_primitive cr_onednn_make(cr_onednn_product product, dnnl_data_type_t type,
+                                   const cr_conv_sizes *sizes);
 void cr_onednn_free(cr_onednn_primitive *primitive);
 
 /* Its weights, or their gradient, which are at `data`. */
