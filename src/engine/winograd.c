@@ -24,24 +24,20 @@
 #include <omp.h>
 #include <string.h>
 
-/* Where Winograd is the faster way, measured against im2col: with 8 channels and more on either
- * side, unless so much of the tiles lies outside the image that their products are more than 0.7
- * times those of each output with each tap (3x3: images of 1 and 2 pixels a side). */
+/* Where Winograd is the faster way, measured against im2col: with enough channels on either side,
+ * unless so much of the tiles lies outside the image that their products are more than 0.7 times
+ * those of each output with each tap (3x3: images of 1 and 2 pixels a side). The tiles of the input
+ * gradient may be more than the others'. */
 static bool fits(const cr_conv_sizes *s)
 {
-    enum { CHANNELS_LEAST = 8 };
-    const cr_winograd *maps = cr_winograd_find(s->kernel);
-    if (maps == NULL || s->stride != 1 || s->in < CHANNELS_LEAST || s->out < CHANNELS_LEAST)
+    const cr_winograd *maps = cr_winograd_find(s, false);
+    if (maps == NULL || s->in < maps->channels_least || s->out < maps->channels_least)
         return false;
-    cr_tiling t = cr_tiling_of(s, NULL);
-    int64_t products = (int64_t)t.down * t.across * maps->frequencies;
+    cr_tiling ahead = cr_tiling_of(s, false, NULL);
+    cr_tiling back = cr_tiling_of(s, true, NULL);
+    int64_t tiles = (int64_t)2 * ahead.down * ahead.across + (int64_t)back.down * back.across;
     int64_t direct = (int64_t)s->oh * s->ow * s->kernel * s->kernel;
-    return 10 * products <= 7 * direct;
-}
-
-static int frequencies(const cr_conv_sizes *s)
-{
-    return cr_winograd_find(s->kernel)->frequencies;
+    return 10 * tiles * cr_winograd_frequencies(maps) <= 3 * 7 * direct;
 }
 
 static int64_t largest(int64_t a, int64_t b)
@@ -65,19 +61,21 @@ static int64_t zeros_size(const cr_conv_sizes *s)
     return cr_packed_columns((int)largest(s->in, s->out));
 }
 
-static int64_t block_size(const cr_conv_sizes *s)
+static int64_t block_size(const cr_tiling *t)
 {
-    int block = cr_packed_rows(block_target(s));
-    return cr_planes_size(frequencies(s), block, s->in) +
-           cr_planes_size(frequencies(s), block, cr_packed_columns(s->out));
+    int block = cr_packed_rows(block_target(&t->sizes));
+    int count = cr_winograd_frequencies(t->maps);
+    return cr_planes_size(count, block, t->sizes.in) +
+           cr_planes_size(count, block, cr_packed_columns(t->sizes.out));
 }
 
 /* ---- weights ---------------------------------------------------------------------------------
- * U is packed as the products want it: [frequencies, panels, rows, 16], rows and columns being
- * input and output channels, or output and input channels for the input gradient. */
+ * U is packed as the products want it: [planes, panels, rows, 16], rows and columns being input
+ * and output channels, or output and input channels for the input gradient. */
 
 typedef struct order {
     const cr_winograd *maps;
+    int taps, planes;
     int rows, columns;
     int64_t tap, row, column; /* floats from one to the next in w [K, K, IN, OUT] */
     bool turned;              /* by 180 degrees */
@@ -85,17 +83,19 @@ typedef struct order {
 
 static order order_of(const cr_conv_sizes *s, bool backward)
 {
-    const cr_winograd *maps = cr_winograd_find(s->kernel);
+    const cr_winograd *maps = cr_winograd_find(s, backward);
+    int taps = s->kernel * s->kernel;
+    int planes = cr_winograd_planes(maps);
     int64_t tap = (int64_t)s->in * s->out;
     if (backward)
-        return (order){maps, s->out, s->in, tap, 1, s->out, true};
-    return (order){maps, s->in, s->out, tap, s->out, 1, false};
+        return (order){maps, taps, planes, s->out, s->in, tap, 1, s->out, true};
+    return (order){maps, taps, planes, s->in, s->out, tap, s->out, 1, false};
 }
 
 static int64_t prepared(const cr_conv_sizes *sizes, bool backward)
 {
     order o = order_of(sizes, backward);
-    return (int64_t)frequencies(sizes) * o.rows * cr_packed_columns(o.columns);
+    return (int64_t)o.planes * o.rows * cr_packed_columns(o.columns);
 }
 
 /* One row of a panel of U from w. U goes round the caches: its products read lines that another
@@ -107,18 +107,17 @@ static void prepare_row(float *u, int64_t plane, const float *w, const order *o,
     float lanes[CR_FREQUENCIES_MOST][CR_LANES];
     const float *in[CR_TAPS_MOST];
     float *out[CR_FREQUENCIES_MOST];
-    int count = o->maps->kernel * o->maps->kernel;
     bool direct = o->column == 1 && width == CR_LANES;
-    for (int tap = 0; tap < count; tap++) {
-        const float *from = w + (o->turned ? count - 1 - tap : tap) * o->tap;
+    for (int tap = 0; tap < o->taps; tap++) {
+        const float *from = w + (o->turned ? o->taps - 1 - tap : tap) * o->tap;
         for (int c = 0; c < width && !direct; c++)
             taps[tap][c] = from[c * o->column];
         in[tap] = direct ? from : taps[tap];
     }
-    for (int f = 0; f < o->maps->frequencies; f++)
+    for (int f = 0; f < o->planes; f++)
         out[f] = lanes[f];
     o->maps->weights(out, in, CR_LANES, CR_LANES);
-    for (int f = 0; f < o->maps->frequencies; f++)
+    for (int f = 0; f < o->planes; f++)
         cr_stream_lanes(u + f * plane, lanes[f]);
 }
 
@@ -144,11 +143,12 @@ static void prepare(float *u, const float *w, const cr_conv_sizes *sizes, bool b
 static void convolve_block(float *y, const float *x, const float *u, const cr_tiling *t,
                            int64_t first, float *space)
 {
-    const cr_conv_sizes *s = t->sizes;
+    const cr_conv_sizes *s = &t->sizes;
     int block = cr_tiling_block(t, block_target(s));
     int tiles = (int)(t->count - first < block ? t->count - first : block);
     int row = cr_packed_columns(s->out);
-    int count = t->maps->frequencies;
+    int count = cr_winograd_frequencies(t->maps);
+    int64_t plane = (int64_t)s->in * row;
     cr_planes v = cr_planes_at(space, count, block, s->in, s->in);
     cr_planes m =
         cr_planes_at(space + cr_planes_size(count, block, s->in), count, block, s->out, row);
@@ -162,7 +162,7 @@ static void convolve_block(float *y, const float *x, const float *u, const cr_ti
                                                 .n = s->out,
                                                 .k = s->in,
                                                 .a = v.at + f * v.plane,
-                                                .b = u + (int64_t)f * s->in * row,
+                                                .b = u + cr_winograd_plane(t->maps, f) * plane,
                                                 .c = m.at + f * m.plane,
                                                 .a_row = s->in,
                                                 .a_column = 1,
@@ -175,50 +175,40 @@ static void convolve_block(float *y, const float *x, const float *u, const cr_ti
         cr_tile_output(y, t, first + i, &m, i);
 }
 
-/* y [N, OH, OW, OUT] of x [N, H, W, IN] */
-static void forward(float *y, const float *x, const float *u, const cr_conv_sizes *sizes,
-                    void *work)
+/* y [N, OH, OW, OUT] of x [N, H, W, IN], or dx of dy */
+static void convolve(float *y, const float *x, const float *u, const cr_conv_sizes *sizes,
+                     bool backward, void *work)
 {
     float *zeros = work;
     float *space = zeros + zeros_size(sizes);
     memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
-    cr_tiling t = cr_tiling_of(sizes, zeros);
+    cr_tiling t = cr_tiling_of(sizes, backward, zeros);
     int block = cr_tiling_block(&t, block_target(sizes));
     int threads = omp_get_max_threads();
     bool share =
         threads > 1 && t.count >= (int64_t)2 * threads * block; /* enough blocks for each */
 #pragma omp parallel for schedule(dynamic) if (share)
     for (int64_t first = 0; first < t.count; first += block)
-        convolve_block(y, x, u, &t, first, space + omp_get_thread_num() * block_size(sizes));
+        convolve_block(y, x, u, &t, first, space + omp_get_thread_num() * block_size(&t));
 }
 
-/* The input gradient as a convolution: from dy [N, OH, OW, OUT] to dx [N, H, W, IN]. */
-static cr_conv_sizes exchanged(const cr_conv_sizes *s)
+static void forward(float *y, const float *x, const float *u, const cr_conv_sizes *sizes,
+                    void *work)
 {
-    return (cr_conv_sizes){.n = s->n,
-                           .h = s->oh,
-                           .w = s->ow,
-                           .in = s->out,
-                           .out = s->in,
-                           .kernel = s->kernel,
-                           .stride = s->stride,
-                           .pad_top = s->kernel - 1 - s->pad_top,
-                           .pad_left = s->kernel - 1 - s->pad_left,
-                           .oh = s->h,
-                           .ow = s->w};
+    convolve(y, x, u, sizes, false, work);
 }
 
 static void input_gradient(float *dx, const float *dy, const float *u, const cr_conv_sizes *sizes,
                            void *work)
 {
-    cr_conv_sizes s = exchanged(sizes);
-    forward(dx, dy, u, &s, work);
+    convolve(dx, dy, u, sizes, true, work);
 }
 
 static size_t work(const cr_conv_sizes *sizes, int threads)
 {
-    cr_conv_sizes back = exchanged(sizes);
-    int64_t blocks = threads * largest(block_size(sizes), block_size(&back));
+    cr_tiling ahead = cr_tiling_of(sizes, false, NULL);
+    cr_tiling back = cr_tiling_of(sizes, true, NULL);
+    int64_t blocks = threads * largest(block_size(&ahead), block_size(&back));
     int64_t room =
         largest(zeros_size(sizes) + blocks, cr_winograd_weight_gradient_work(sizes, threads));
     return (size_t)room * sizeof(float);

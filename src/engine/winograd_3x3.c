@@ -118,9 +118,12 @@ static void weights_gradient(float *const *out, const float *const *in, int chan
 }
 
 const cr_winograd cr_winograd_3x3 = {
-    .kernel = 3,
-    .side = 6,
-    .frequencies = 36,
+    .inputs = 6,
+    .apart = 4,
+    .outputs = 4,
+    .frequencies = 6,
+    .planes = 6,
+    .channels_least = 8,
     .input = input,
     .output = output,
     .output_gradient = output_gradient,

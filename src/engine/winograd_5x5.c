@@ -143,9 +143,12 @@ static void weights_gradient(float *const *out, const float *const *in, int chan
 }
 
 const cr_winograd cr_winograd_5x5 = {
-    .kernel = 5,
-    .side = 8,
-    .frequencies = 64,
+    .inputs = 8,
+    .apart = 4,
+    .outputs = 4,
+    .frequencies = 8,
+    .planes = 8,
+    .channels_least = 8,
     .input = input,
     .output = output,
     .output_gradient = output_gradient,

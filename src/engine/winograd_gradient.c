@@ -1,8 +1,9 @@
 /*
  * winograd_gradient: the transpose of the forward product (winograd.c),
  *
- *     dU_f [IN, OUT] = sum over tiles of V_f^T D_f,    D = A dy A^T,    dg = G^T dU G
+ *     dU_p [IN, OUT] = sum over tiles of V_f^T D_f,    D = A dy A^T,    dg = G^T dU G
  *
+ * the sum being also over the frequencies f that have plane p of the weights in common.
  * V and D are written in panels of 16 channels, so that both sides of a product are read in the
  * order in which they lie. The sum over tiles is cut into blocks, each of which adds to all of dU;
  * a sum of one block is finished panel by panel, and no more than that of dU is ever held.
@@ -33,8 +34,8 @@ static int64_t smaller(int64_t a, int64_t b)
 }
 
 /* ---- sizes -------------------------------------------------------------------------------------
- * dU is laid out as the products give it: [panels, frequencies, rows, 16], rows and columns being
- * input and output channels. */
+ * dU is laid out as the products give it: [panels, planes, rows, 16], rows and columns being input
+ * and output channels. */
 
 static int64_t plane_size(const cr_conv_sizes *s)
 {
@@ -43,7 +44,7 @@ static int64_t plane_size(const cr_conv_sizes *s)
 
 static int64_t panel_size(const cr_conv_sizes *s)
 {
-    return cr_winograd_find(s->kernel)->frequencies * plane_size(s);
+    return cr_winograd_planes(cr_winograd_find(s, false)) * plane_size(s);
 }
 
 static int64_t gradient_size(const cr_conv_sizes *s)
@@ -59,7 +60,7 @@ static int64_t zeros_size(const cr_conv_sizes *s)
 /* of V and D */
 static int64_t planes_size(const cr_conv_sizes *s, int tiles)
 {
-    int count = cr_winograd_find(s->kernel)->frequencies;
+    int count = cr_winograd_frequencies(cr_winograd_find(s, false));
     return cr_planes_size(count, tiles, cr_packed_columns(s->in)) +
            cr_planes_size(count, tiles, cr_packed_columns(s->out));
 }
@@ -70,6 +71,7 @@ static int64_t planes_size(const cr_conv_sizes *s, int tiles)
 /* A block of tiles, transformed. */
 typedef struct block {
     const cr_conv_sizes *sizes;
+    const cr_winograd *maps;
     cr_planes v, d; /* in panels */
     int tiles;
 } block;
@@ -78,9 +80,9 @@ typedef struct block {
 static block transform(const float *x, const float *dy, const cr_tiling *t, int64_t first,
                        int tiles, float *space)
 {
-    const cr_conv_sizes *s = t->sizes;
-    block b = {.sizes = s, .tiles = (int)smaller(tiles, t->count - first)};
-    int count = t->maps->frequencies;
+    const cr_conv_sizes *s = &t->sizes;
+    block b = {.sizes = s, .maps = t->maps, .tiles = (int)smaller(tiles, t->count - first)};
+    int count = cr_winograd_frequencies(t->maps);
     b.v = cr_planes_panels(space, count, tiles, s->in);
     b.d = cr_planes_panels(space + cr_planes_size(count, tiles, cr_packed_columns(s->in)), count,
                            tiles, s->out);
@@ -96,7 +98,8 @@ static block transform(const float *x, const float *dy, const cr_tiling *t, int6
 static void multiply_panels(float *du, const block *b, int panel, int panels, bool add)
 {
     int64_t plane = plane_size(b->sizes);
-    for (int f = 0; f < b->v.count; f++)
+    for (int f = 0; f < b->v.count; f++) {
+        float *sum = du + cr_winograd_plane(b->maps, f) * plane;
         for (int row = 0; row < cr_panels(b->sizes->in); row++)
             cr_packed_multiply(
                 &(cr_packed_product){.m = CR_LANES,
@@ -104,21 +107,22 @@ static void multiply_panels(float *du, const block *b, int panel, int panels, bo
                                      .k = b->tiles,
                                      .a = b->v.at + f * b->v.plane + row * b->v.panel,
                                      .b = b->d.at + f * b->d.plane + panel * b->d.panel,
-                                     .c = du + f * plane + (int64_t)row * CR_LANES * CR_LANES,
+                                     .c = sum + (int64_t)row * CR_LANES * CR_LANES,
                                      .a_row = 1,
                                      .a_column = CR_LANES,
                                      .b_panel = b->d.panel,
                                      .b_row = CR_LANES,
-                                     .c_panel = b->v.count * plane,
+                                     .c_panel = panel_size(b->sizes),
                                      .c_row = CR_LANES,
-                                     .add = add});
+                                     .add = add || !cr_winograd_first(b->maps, f)});
+    }
 }
 
 /* dw of 16 output channels and all inputs (+)= G^T dU G */
 static void finish_panel(float *dw, const float *du, const cr_conv_sizes *s, int panel,
                          bool accumulate)
 {
-    const cr_winograd *maps = cr_winograd_find(s->kernel);
+    const cr_winograd *maps = cr_winograd_find(s, false);
     float lanes[CR_TAPS_MOST][CR_LANES];
     const float *in[CR_FREQUENCIES_MOST];
     float *out[CR_TAPS_MOST];
@@ -127,7 +131,7 @@ static void finish_panel(float *dw, const float *du, const cr_conv_sizes *s, int
     for (int tap = 0; tap < taps; tap++)
         out[tap] = lanes[tap];
     for (int i = 0; i < s->in; i++) {
-        for (int f = 0; f < maps->frequencies; f++)
+        for (int f = 0; f < cr_winograd_planes(maps); f++)
             in[f] = du + f * plane_size(s) + (int64_t)i * CR_LANES;
         maps->weights_gradient(out, in, CR_LANES, CR_LANES);
         for (int tap = 0; tap < taps; tap++) {
@@ -171,7 +175,7 @@ static void add_block(float *du, const block *b, bool add)
 static void sum_many(float *dw, const float *x, const float *dy, const cr_tiling *t, int tiles,
                      bool accumulate, float *du)
 {
-    const cr_conv_sizes *s = t->sizes;
+    const cr_conv_sizes *s = &t->sizes;
     float *space = du + cr_partial_room(gradient_size(s));
     cr_partial sum = cr_partial_at(du, gradient_size(s), (t->count + tiles - 1) / tiles);
 #pragma omp parallel for schedule(dynamic) if (cr_partial_apart(&sum))
@@ -196,7 +200,7 @@ void cr_winograd_weight_gradient(float *dw, const float *x, const float *dy,
     float *zeros = work;
     float *space = zeros + zeros_size(sizes);
     memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
-    cr_tiling t = cr_tiling_of(sizes, zeros);
+    cr_tiling t = cr_tiling_of(sizes, false, zeros);
     int tiles = cr_tiling_block(&t, TILES);
     if (tiles < t.count) {
         sum_many(dw, x, dy, &t, tiles, accumulate, space);
@@ -210,7 +214,7 @@ int64_t cr_winograd_weight_gradient_work(const cr_conv_sizes *sizes, int threads
 {
     int64_t planes = planes_size(sizes, TILES);
     int64_t du = (int64_t)threads * GROUP * panel_size(sizes);
-    if (cr_tiling_of(sizes, NULL).count > TILES)
+    if (cr_tiling_of(sizes, false, NULL).count > TILES)
         du = larger(du, cr_partial_room(gradient_size(sizes)));
     return zeros_size(sizes) + threads * planes + du;
 }

@@ -1,7 +1,7 @@
 /*
  * winograd_tiles: where the positions of a tile lie. Inputs outside the image are read from a row
- * of zeros; outputs outside it (the last tiles of an image whose side is no multiple of 4) are not
- * written, and read as zeros.
+ * of zeros; outputs outside it (of the last tiles of an image whose side is no multiple of theirs,
+ * of the first where they lead) are not written, and read as zeros.
  */
 #include "winograd_tiles.h"
 
@@ -10,25 +10,57 @@
 /* Planes a power of two apart would share the same few sets of a cache. */
 enum { PLANE_GAP = 16 };
 
-const cr_winograd *cr_winograd_find(int kernel)
+static const struct {
+    int kernel, stride;
+    const cr_winograd *forward, *back;
+} rows[] = {
+    {3, 1, &cr_winograd_3x3, &cr_winograd_3x3},
+    {5, 1, &cr_winograd_5x5, &cr_winograd_5x5},
+};
+
+const cr_winograd *cr_winograd_find(const cr_conv_sizes *sizes, bool backward)
 {
-    static const cr_winograd *const all[] = {&cr_winograd_3x3, &cr_winograd_5x5};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i]->kernel == kernel)
-            return all[i];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].kernel == sizes->kernel && rows[i].stride == sizes->stride)
+            return backward ? rows[i].back : rows[i].forward;
     return NULL;
 }
 
-cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, const float *zeros)
+/* The input gradient's way from dy [N, OH, OW, OUT] to dx [N, H, W, IN]. With S the stride, dx at i
+ * takes part in y from (i + pad - (K - 1)) / S to (i + pad) / S: whole strides of the pad move dy,
+ * what is left of it is the lead of dx. */
+static cr_conv_sizes exchanged(const cr_conv_sizes *s)
 {
-    int down = (sizes->oh + CR_TILE - 1) / CR_TILE;
-    int across = (sizes->ow + CR_TILE - 1) / CR_TILE;
-    return (cr_tiling){.sizes = sizes,
-                       .maps = cr_winograd_find(sizes->kernel),
-                       .down = down,
-                       .across = across,
-                       .count = (int64_t)sizes->n * down * across,
-                       .zeros = zeros};
+    int reach = (s->kernel - 1) / s->stride;
+    return (cr_conv_sizes){.n = s->n,
+                           .h = s->oh,
+                           .w = s->ow,
+                           .in = s->out,
+                           .out = s->in,
+                           .kernel = s->kernel,
+                           .stride = s->stride,
+                           .pad_top = reach - s->pad_top / s->stride,
+                           .pad_left = reach - s->pad_left / s->stride,
+                           .oh = s->h,
+                           .ow = s->w};
+}
+
+static int tiles_for(int outputs, int side)
+{
+    return (outputs + side - 1) / side;
+}
+
+cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *zeros)
+{
+    cr_tiling t = {.sizes = backward ? exchanged(sizes) : *sizes,
+                   .maps = cr_winograd_find(sizes, backward),
+                   .lead_top = backward ? sizes->pad_top % sizes->stride : 0,
+                   .lead_left = backward ? sizes->pad_left % sizes->stride : 0,
+                   .zeros = zeros};
+    t.down = tiles_for(t.sizes.oh + t.lead_top, t.maps->outputs);
+    t.across = tiles_for(t.sizes.ow + t.lead_left, t.maps->outputs);
+    t.count = (int64_t)t.sizes.n * t.down * t.across;
+    return t;
 }
 
 int cr_tiling_block(const cr_tiling *t, int target)
@@ -59,28 +91,28 @@ int64_t cr_planes_size(int count, int tiles, int row)
 /* Where a tile lies. */
 typedef struct place {
     int64_t image;
-    int row, column; /* of its first output */
+    int row, column; /* of tiles in the image */
 } place;
 
 static place place_of(const cr_tiling *t, int64_t tile)
 {
     int64_t tiles = (int64_t)t->down * t->across;
     return (place){.image = tile / tiles,
-                   .row = (int)(tile % tiles / t->across) * CR_TILE,
-                   .column = (int)(tile % t->across) * CR_TILE};
+                   .row = (int)(tile % tiles / t->across),
+                   .column = (int)(tile % t->across)};
 }
 
-/* in [side side]: where the tile's inputs are */
+/* in [inputs^2]: where the tile's inputs are */
 static void find_inputs(const float *in[CR_FREQUENCIES_MOST], const cr_tiling *t, int64_t tile,
                         const float *x)
 {
-    const cr_conv_sizes *s = t->sizes;
-    int side = t->maps->side;
+    const cr_conv_sizes *s = &t->sizes;
+    int side = t->maps->inputs;
     place p = place_of(t, tile);
     for (int i = 0; i < side; i++) {
-        int row = p.row + i - s->pad_top;
+        int row = p.row * t->maps->apart + i - s->pad_top;
         for (int j = 0; j < side; j++) {
-            int column = p.column + j - s->pad_left;
+            int column = p.column * t->maps->apart + j - s->pad_left;
             bool inside = row >= 0 && row < s->h && column >= 0 && column < s->w;
             int64_t pixel = (p.image * s->h + row) * s->w + column;
             in[i * side + j] = inside ? x + pixel * s->in : t->zeros;
@@ -88,16 +120,19 @@ static void find_inputs(const float *in[CR_FREQUENCIES_MOST], const cr_tiling *t
     }
 }
 
-/* offset [16]: of the tile's outputs; -1 outside */
-static void find_outputs(int64_t offset[CR_TILE_OUTPUTS], const cr_tiling *t, int64_t tile)
+/* offset [outputs^2]: of the tile's outputs; -1 outside */
+static void find_outputs(int64_t offset[CR_OUTPUTS_MOST], const cr_tiling *t, int64_t tile)
 {
-    const cr_conv_sizes *s = t->sizes;
+    const cr_conv_sizes *s = &t->sizes;
+    int side = t->maps->outputs;
     place p = place_of(t, tile);
-    for (int i = 0; i < CR_TILE; i++) {
-        for (int j = 0; j < CR_TILE; j++) {
-            bool inside = p.row + i < s->oh && p.column + j < s->ow;
-            int64_t pixel = (p.image * s->oh + p.row + i) * s->ow + p.column + j;
-            offset[i * CR_TILE + j] = inside ? pixel * s->out : -1;
+    for (int i = 0; i < side; i++) {
+        int row = p.row * side + i - t->lead_top;
+        for (int j = 0; j < side; j++) {
+            int column = p.column * side + j - t->lead_left;
+            bool inside = row >= 0 && row < s->oh && column >= 0 && column < s->ow;
+            int64_t pixel = (p.image * s->oh + row) * s->ow + column;
+            offset[i * side + j] = inside ? pixel * s->out : -1;
         }
     }
 }
@@ -120,11 +155,11 @@ void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t til
 void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot)
 {
     float *in[CR_FREQUENCIES_MOST];
-    float *out[CR_TILE_OUTPUTS];
-    int64_t offset[CR_TILE_OUTPUTS];
+    float *out[CR_OUTPUTS_MOST];
+    int64_t offset[CR_OUTPUTS_MOST];
     find_planes(in, m, slot);
     find_outputs(offset, t, tile);
-    for (int p = 0; p < CR_TILE_OUTPUTS; p++)
+    for (int p = 0; p < t->maps->outputs * t->maps->outputs; p++)
         out[p] = offset[p] >= 0 ? y + offset[p] : NULL;
     t->maps->output(out, (const float *const *)in, m->channels, CR_LANES);
 }
@@ -132,12 +167,12 @@ void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes 
 void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, int64_t tile,
                              const float *dy)
 {
-    const float *in[CR_TILE_OUTPUTS];
+    const float *in[CR_OUTPUTS_MOST];
     float *out[CR_FREQUENCIES_MOST];
-    int64_t offset[CR_TILE_OUTPUTS];
+    int64_t offset[CR_OUTPUTS_MOST];
     find_planes(out, m, slot);
     find_outputs(offset, t, tile);
-    for (int p = 0; p < CR_TILE_OUTPUTS; p++)
+    for (int p = 0; p < t->maps->outputs * t->maps->outputs; p++)
         in[p] = offset[p] >= 0 ? dy + offset[p] : t->zeros;
     t->maps->output_gradient(out, in, m->channels, m->panel);
 }

@@ -1,6 +1,6 @@
 /*
- * winograd_tiles: the tiles of a convolution of stride 1, and their way between images and the
- * transformed domain. Private to the engine.
+ * winograd_tiles: the tiles of a convolution, and their way between images and the transformed
+ * domain. Private to the engine.
  */
 #ifndef COLROW_ENGINE_WINOGRAD_TILES_H
 #define COLROW_ENGINE_WINOGRAD_TILES_H
@@ -18,19 +18,22 @@ typedef struct cr_planes {
     int channels;
 } cr_planes;
 
-/* Tiles of 4x4 outputs each, image by image, row by row. */
+/* Tiles, image by image, row by row. Those of an input gradient lead from dy to dx, which `sizes`
+ * calls the input and the output. */
 typedef struct cr_tiling {
-    const cr_conv_sizes *sizes;
+    cr_conv_sizes sizes;
     const cr_winograd *maps;
-    int down, across;   /* tiles of an image */
-    int64_t count;      /* tiles of all images */
-    const float *zeros; /* [max(IN, OUT)]: what lies outside an image; borrowed */
+    int lead_top, lead_left; /* outputs of the first tiles that lie before the image */
+    int down, across;        /* tiles of an image */
+    int64_t count;           /* tiles of all images */
+    const float *zeros;      /* [max(IN, OUT)]: what lies outside an image; borrowed */
 } cr_tiling;
 
-/* The maps of a kernel size; NULL: there are none. */
-const cr_winograd *cr_winograd_find(int kernel);
+/* The maps for a kernel and stride, of the forward product or (`backward`) the input gradient;
+ * NULL: there are none. */
+const cr_winograd *cr_winograd_find(const cr_conv_sizes *sizes, bool backward);
 
-cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, const float *zeros);
+cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *zeros);
 
 /* Tiles of a block when it should have about `target` of them, but threads equal shares. */
 int cr_tiling_block(const cr_tiling *t, int target);
