@@ -1,15 +1,17 @@
 /*
- * winograd: 3x3 and 5x5 convolutions of stride 1 by Winograd's F(4x4, KxK) (Lavin & Gray 2016). An
- * image is cut into tiles of 4x4 outputs, which want 6x6 or 8x8 inputs d (neighbours' overlap):
+ * winograd: 3x3 and 5x5 convolutions of stride 1 by Winograd's F(4x4, KxK) (Lavin & Gray 2016), 3x3
+ * of stride 2 by F(4x4, 2x2) of every other row and column (winograd_3x3_stride2.c). An image is
+ * cut into tiles of 4x4 outputs, which want 6x6, 8x8 or 9x9 inputs d (neighbours' overlap):
  *
- *     V_f = (B^T d B)_f            of every tile and input channel, 36 or 64 frequencies f
+ *     V_f = (B^T d B)_f            of every tile and input channel, 36, 64 or 81 frequencies f
  *     U_f = (G g G^T)_f            of every pair of channels, once a step (g: its weights)
  *     M_f [tiles, OUT] = V_f [tiles, IN] U_f [IN, OUT]
  *     y   = A^T M A
  *
- * 36 multiply-accumulates do the work of 144, 64 that of 400. The input gradient is the same
- * convolution of dy, with the weights turned by 180 degrees and IN and OUT exchanged; the weight
- * gradient is the transpose (winograd_gradient.c).
+ * 36 multiply-accumulates do the work of 144, 64 that of 400, 81 that of 144. The input gradient is
+ * the same on dy, with the weights turned by 180 degrees and IN and OUT exchanged: at stride 1 by
+ * the same maps, at stride 2 by maps of its own; the weight gradient is the transpose
+ * (winograd_gradient.c).
  *
  * Tiles are taken in blocks, whose V and M should stay in cache. The blocks depend on the sizes
  * alone; whether threads share out whole blocks, or the tiles and frequencies of one block after
@@ -26,8 +28,9 @@
 
 /* Where Winograd is the faster way, measured against im2col: with enough channels on either side,
  * unless so much of the tiles lies outside the image that their products are more than 0.7 times
- * those of each output with each tap (3x3: images of 1 and 2 pixels a side). The tiles of the input
- * gradient may be more than the others'. */
+ * those of each output with each tap (3x3 of stride 1: images of 1 and 2 pixels a side; of stride
+ * 2: of up to 6, 9 to 14, 17 to 20, 25 to 28, 33 and 34). The tiles of the input gradient may be
+ * more than those of the other two products. */
 static bool fits(const cr_conv_sizes *s)
 {
     const cr_winograd *maps = cr_winograd_find(s, false);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { LANES = 16, SIDE_MOST = 8, HALF = LANES / 2 };
+enum { LANES = 16, SIDE_MOST = 9, HALF = LANES / 2 };
 
 typedef float lane[LANES]; /* so many channels of one position */
 

@@ -16,6 +16,7 @@ static const struct {
 } rows[] = {
     {3, 1, &cr_winograd_3x3, &cr_winograd_3x3},
     {5, 1, &cr_winograd_5x5, &cr_winograd_5x5},
+    {3, 2, &cr_winograd_3x3_stride2, &cr_winograd_3x3_stride2_back},
 };
 
 const cr_winograd *cr_winograd_find(const cr_conv_sizes *sizes, bool backward)

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum { /* of all rows below */
-       CR_FREQUENCIES_MOST = 64,
+       CR_FREQUENCIES_MOST = 81,
        CR_OUTPUTS_MOST = 64,
        CR_TAPS_MOST = 25
 };
@@ -61,5 +61,6 @@ static inline int cr_winograd_first(const cr_winograd *w, int frequency)
 /* Each in the file of its kernel and stride. Those of input gradients have no maps of gradients;
  * those of stride 1 are their own input gradient's. */
 extern const cr_winograd cr_winograd_3x3, cr_winograd_5x5;
+extern const cr_winograd cr_winograd_3x3_stride2, cr_winograd_3x3_stride2_back;
 
 #endif

@@ -3,7 +3,7 @@
  * computes against shifted images and the adjoint identities; nothing read that was not given; the
  * same bits for 1, 2 and 3 threads.
  *
- * Tolerance: 1e-5 of the Frobenius norm. Sums of at most 7 x 7 x 70 products, or of 700 positions,
+ * Tolerance: 1e-5 of the Frobenius norm. Sums of at most 7 x 7 x 70 products, or of 2304 positions,
  * in float; Winograd's transforms multiply by up to 8 x 8 and cost two or three bits more.
  * Measured: at most 3.7e-6.
  *
@@ -154,6 +154,20 @@ static void small_images(void **state)
     check_small_images(5);
 }
 
+/* At stride 2 tiles that reach over the edges by 0 to 3, sides whose padding is all behind the
+ * image (even) or as much before it (odd), none at all. */
+static void small_images_of_stride_2(void **state)
+{
+    (void)state;
+    static const int sides[] = {7, 8, 21, 22, 25, 26, 27, 28};
+    enum { SIDES = sizeof sides / sizeof *sides };
+    for (int i = 0; i < SIDES; i++)
+        for (int j = 0; j < SIDES; j++)
+            check_sizes(&(dimensions){2, sides[i], sides[j], 17, 19, 3, 2, true});
+    check_sizes(&(dimensions){2, 33, 31, 17, 19, 3, 2, false});
+    check_sizes(&(dimensions){2, 31, 34, 19, 17, 3, 2, false});
+}
+
 /* More channels than a register tile has columns, more tiles and positions than a block has; odd
  * numbers of channels, at which oneDNN's bf16 products end in half a pair. */
 static void larger_sizes(void **state)
@@ -165,6 +179,8 @@ static void larger_sizes(void **state)
     check_sizes(&(dimensions){2, 20, 21, 33, 75, 5, 1, true});
     check_sizes(&(dimensions){3, 15, 17, 70, 33, 5, 1, false});
     check_sizes(&(dimensions){2, 24, 25, 20, 18, 5, 2, true});
+    check_sizes(&(dimensions){3, 32, 31, 33, 70, 3, 2, true});
+    check_sizes(&(dimensions){9, 31, 32, 70, 33, 3, 2, true});
     check_sizes(&(dimensions){3, 18, 19, 40, 35, 1, 1, true});
     check_sizes(&(dimensions){3, 18, 19, 40, 35, 1, 2, true});
     check_sizes(&(dimensions){2, 40, 40, 1, 5, 5, 1, true});
@@ -217,8 +233,9 @@ static void one_tap_shifts_the_image(void **state)
     static const dimensions all[] = {{2, 6, 9, 8, 8, 3, 1, true},
                                      {2, 6, 9, 8, 8, 3, 1, false},
                                      {2, 6, 9, 3, 2, 3, 2, true},
+                                     {2, 8, 15, 16, 16, 3, 2, true},
                                      {1, 5, 8, 2, 3, 5, 1, true}};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < (int)(sizeof all / sizeof *all); i++) {
         cr_conv_sizes sizes = sizes_of(&all[i]);
         trial t = trial_exact(&sizes);
         for (int e = 0; engines_at(e) != NULL; e++)
@@ -321,6 +338,7 @@ static void threads_do_not_change_the_bits(void **state)
         {1, 16, 17, 20, 24, 3, 1, true},  {3, 43, 44, 16, 17, 3, 1, true},
         {4, 30, 31, 12, 20, 3, 2, true},  {2, 28, 28, 8, 20, 5, 1, false},
         {3, 40, 40, 3, 5, 5, 1, true},    {3, 43, 44, 16, 17, 5, 1, true},
+        {1, 16, 15, 20, 24, 3, 2, true},  {9, 32, 31, 16, 20, 3, 2, true},
         {4, 16, 16, 140, 130, 1, 1, true}};
     const cr_engine *reference = cr_engine_find("reference");
     for (int i = 0; i < (int)(sizeof all / sizeof *all); i++) {
@@ -338,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_sizes),
         cmocka_unit_test(small_images),
+        cmocka_unit_test(small_images_of_stride_2),
         cmocka_unit_test(larger_sizes),
         cmocka_unit_test(empty_sizes),
         cmocka_unit_test(one_tap_shifts_the_image),
