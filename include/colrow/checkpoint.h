@@ -42,7 +42,8 @@ typedef struct cr_attribute {
     cr_attribute_type type;
     int64_t i64;
     double f64;
-    char *text; /* read: allocated, the caller frees with CR_FREE; write: borrowed */
+    char *text;    /* read: allocated, the caller frees with CR_FREE; write: borrowed */
+    bool optional; /* read: may be missing; its value is then left as it is */
 } cr_attribute;
 
 /* Write `path` whole or not at all (temporary, sync, rename, sync the folder). A failure leaves no
@@ -53,8 +54,8 @@ cr_status cr_checkpoint_write(const char *path, const cr_blob *blobs, int blob_c
 /* Does every checksum of `path` hold and is its format known? CR_BAD_DATA saying what does not. */
 cr_status cr_checkpoint_verify(const char *path);
 
-/* Read the attributes named, after checking the file's bytes as a whole. A missing one, or one of
- * another type, is CR_BAD_DATA, and no text is left to free. */
+/* Read the attributes named, after checking the file's bytes as a whole. A missing one that is not
+ * optional, or one of another type, is CR_BAD_DATA, and no text is left to free. */
 cr_status cr_checkpoint_attributes(const char *path, cr_attribute *attributes, int count);
 
 /* Verify, then read the arrays named; type, rank and dims must be those of the file, and every

@@ -110,6 +110,8 @@ cr_status hdf_get_attribute(hid_t object, cr_attribute *attribute)
         [CR_ATTRIBUTE_I64] = &attribute->i64,
         [CR_ATTRIBUTE_F64] = &attribute->f64,
     };
+    if (attribute->optional && H5Aexists(object, attribute->name) == 0)
+        return CR_OK;
     if (attribute->type == CR_ATTRIBUTE_TEXT)
         return hdf_get_text(object, attribute->name, &attribute->text);
     return hdf_get(object, attribute->name, number_type(attribute->type), values[attribute->type]);

@@ -94,6 +94,7 @@ typedef struct numbers {
     struct {
         const char *name;
         double *value;
+        bool optional;
     } reals[REALS];
 } numbers;
 
@@ -110,13 +111,13 @@ static numbers numbers_of(cr_progress *p)
                      {"macs_executed", &p->macs_executed},
                      {"wire_bytes", &p->wire_bytes},
                      {"dense_bytes", &p->dense_bytes}},
-        .reals = {{"epoch_loss", &p->epoch_loss},
-                  {"train_loss", &p->train_loss},
-                  {"seconds", &p->seconds},
-                  {"valid_loss", &p->valid_loss},
-                  {"valid_accuracy", &p->valid_accuracy},
-                  {"test_loss", &p->test_loss},
-                  {"test_accuracy", &p->test_accuracy}},
+        .reals = {{"epoch_loss", &p->epoch_loss, false},
+                  {"train_loss", &p->train_loss, false},
+                  {"seconds", &p->seconds, true}, /* older files lack it: counted from 0 */
+                  {"valid_loss", &p->valid_loss, false},
+                  {"valid_accuracy", &p->valid_accuracy, false},
+                  {"test_loss", &p->test_loss, false},
+                  {"test_accuracy", &p->test_accuracy, false}},
     };
 }
 
@@ -130,8 +131,10 @@ static int attributes_of(cr_attribute *out, cr_progress *progress, int64_t train
         out[count++] = (cr_attribute){
             .name = all.integers[i].name, .type = CR_ATTRIBUTE_I64, .i64 = *all.integers[i].value};
     for (int i = 0; i < REALS; i++)
-        out[count++] = (cr_attribute){
-            .name = all.reals[i].name, .type = CR_ATTRIBUTE_F64, .f64 = *all.reals[i].value};
+        out[count++] = (cr_attribute){.name = all.reals[i].name,
+                                      .type = CR_ATTRIBUTE_F64,
+                                      .f64 = *all.reals[i].value,
+                                      .optional = all.reals[i].optional};
     out[count++] =
         (cr_attribute){.name = "train_samples", .type = CR_ATTRIBUTE_I64, .i64 = train_samples};
     out[count++] = (cr_attribute){.name = "config", .type = CR_ATTRIBUTE_TEXT, .text = config};

@@ -209,6 +209,17 @@ static void wrong_attributes_are_told(void **state)
     ASSERT_FAILS(cr_checkpoint_attributes(now->path, &other, 1), CR_BAD_DATA, "unexpected type");
 }
 
+static void optional_attributes_may_be_missing(void **state)
+{
+    fixture *now = *state;
+    sample_write(now->path);
+    cr_attribute late = {.name = "seconds", .type = CR_ATTRIBUTE_F64, .f64 = 2.5, .optional = true};
+    ASSERT_OK(cr_checkpoint_attributes(now->path, &late, 1));
+    assert_true(late.f64 == 2.5);
+    cr_attribute other = {.name = "step", .type = CR_ATTRIBUTE_F64, .optional = true};
+    ASSERT_FAILS(cr_checkpoint_attributes(now->path, &other, 1), CR_BAD_DATA, "unexpected type");
+}
+
 static void list_is_in_order_of_names(void **state)
 {
     fixture *now = *state;
@@ -444,6 +455,7 @@ int main(void)
         TEST(arrays_come_back_bit_for_bit),
         TEST(attributes_come_back_bit_for_bit),
         TEST(wrong_attributes_are_told),
+        TEST(optional_attributes_may_be_missing),
         TEST(list_is_in_order_of_names),
         TEST(equal_contents_make_equal_files),
         TEST(h5py_reads_it),
