@@ -55,6 +55,7 @@ static cr_status make_run(cr_run **out, cr_comm *comm, const cr_arguments *argum
     CR_TRY(cr_app_options(&options, comm, arguments));
     options.sampling.ratio = 1;
     options.sampling.layers.count = 0;
+    options.sampling.schedule.count = 0;
     CR_TRY(cr_machine_prepare(comm, &options));
     CR_TRY(cr_run_create(out, comm, &options));
     return cr_app_is_checkpoint(arguments->subject) ? cr_run_load(*out, arguments->subject) : CR_OK;

@@ -83,6 +83,9 @@ same "estimates that were chosen" "one,adaptive,norm,false,40 one,bernoulli,weig
 run 0 "$COLROW" train "$DIGITS" -s epochs=0 -s steps=4 -o trained
 study begun "$DIGITS" --layer=fc2 --repeats=20 --percents='[30]' -s sampling.ratio=0.4
 study later trained/checkpoints/step-00000004.h5 --layer=fc2 --repeats=20 --percents='[30]'
+study scheduled "$DIGITS" --layer=fc2 --repeats=20 --percents='[30]' -s 'sampling.schedule={0: 0.4}'
+same "what the training samples is no matter" "$(column begun fc2 top norm false 30)" \
+    "$(column scheduled fc2 top norm false 30)"
 check "a layer at its beginning" test -n "$(column begun fc2 top norm false 30)"
 check "a checkpoint has other weights" test "$(column later fc2 top norm false 30)" != \
     "$(column begun fc2 top norm false 30)"
