@@ -31,8 +31,9 @@ static bool begins_case(const cr_error_table *table, int i)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static void write_csv(FILE *out, const cr_error_table *table)
+static void print_csv(FILE *out, const void *what)
 {
+    const cr_error_table *table = what;
     (void)fprintf(out, "case,draw,scores,scale,percent,error,standard_error\n");
     for (int i = 0; i < table->count; i++) {
         const cr_error_row *row = &table->rows[i];
@@ -69,8 +70,9 @@ static void plot_case(FILE *out, const cr_error_table *table, int first)
 }
 
 /* The script reads error.csv beside it; `out` names the picture. */
-static void write_plot(FILE *out, const cr_error_table *table)
+static void print_script(FILE *out, const void *what)
 {
+    const cr_error_table *table = what;
     (void)fprintf(out,
                   "# gnuplot error.gp, in this folder, makes error.svg of error.csv\n"
                   "if (!exists('out')) out = 'error.svg'\n"
@@ -116,26 +118,17 @@ static cr_status make_json(char **text, const cr_error_table *table,
     return CR_OK;
 }
 
-static cr_status write_file(const char *folder, const char *name, const char *text)
+static void print_text(FILE *out, const void *text)
+{
+    (void)fputs(text, out);
+}
+
+static cr_status write_file(const char *folder, const char *name,
+                            void (*print)(FILE *out, const void *what), const void *what)
 {
     char path[CR_PATH_MAX];
     CR_TRY(cr_path_join(path, folder, name));
-    return cr_file_write(path, text, strlen(text));
-}
-
-static cr_status write_by(void (*write)(FILE *, const cr_error_table *),
-                          const cr_error_table *table, const char *folder, const char *name)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *out = open_memstream(&text, &bytes);
-    CR_CHECK(out != NULL, CR_INTERNAL, "out of memory");
-    write(out, table);
-    bool written = fclose(out) == 0;
-    cr_status status = written ? write_file(folder, name, text)
-                               : cr_fail(CR_INTERNAL, __FILE__, __LINE__, "out of memory");
-    free(text);
-    return status;
+    return cr_file_print(path, print, what);
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -181,10 +174,10 @@ cr_status cr_error_report(const cr_error_table *table, const cr_error_options *o
                           const char *folder)
 {
     char *json = NULL;
-    CR_TRY(write_by(write_csv, table, folder, "error.csv"));
-    CR_TRY(write_by(write_plot, table, folder, "error.gp"));
+    CR_TRY(write_file(folder, "error.csv", print_csv, table));
+    CR_TRY(write_file(folder, "error.gp", print_script, table));
     CR_TRY(make_json(&json, table, options));
-    cr_status status = write_file(folder, "error.json", json);
+    cr_status status = write_file(folder, "error.json", print_text, json);
     free(json);
     CR_TRY(status);
     print_table(table);
