@@ -24,6 +24,15 @@ static double number(const json_t *object, const char *key)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+/* `error` tells why there is no value. */
+static cr_status check_object(const json_t *value, const json_error_t *error, const char *path,
+                              int line)
+{
+    CR_CHECK(json_is_object(value), CR_BAD_DATA, "%s:%d: expected a JSON object: %s", path, line,
+             value == NULL ? error->text : "found another value");
+    return CR_OK;
+}
+
 /* ---- metrics.jsonl --------------------------------------------------------------------------- */
 
 static int count_lines(const char *text)
@@ -50,10 +59,11 @@ static cr_status read_lines(cr_record *record, const char *text, const char *pat
     for (const char *end = strchr(text, '\n'); end != NULL; end = strchr(text, '\n')) {
         json_error_t error;
         json_t *line = json_loadb(text, (size_t)(end - text), 0, &error);
-        CR_CHECK(json_is_object(line), CR_BAD_DATA, "%s:%d: expected a JSON object: %s", path,
-                 record->count + 1, line == NULL ? error.text : "found another value");
-        record->marks[record->count++] = mark_of(line);
-        json_decref(line);
+        cr_status status = check_object(line, &error, path, record->count + 1);
+        if (status == CR_OK)
+            record->marks[record->count++] = mark_of(line);
+        json_decref(line); /* accepts NULL */
+        CR_TRY(status);
         text = end + 1;
     }
     return CR_OK;
@@ -95,11 +105,11 @@ static cr_status read_summary(cr_record *record, const char *folder)
     if (!record->finished)
         return CR_OK;
     json_t *summary = json_load_file(path, 0, &error);
-    CR_CHECK(json_is_object(summary), CR_BAD_DATA, "%s:%d: expected a JSON object: %s", path,
-             summary == NULL ? error.line : 1, summary == NULL ? error.text : "another value");
-    take_figures(record, summary);
-    json_decref(summary);
-    return CR_OK;
+    cr_status status = check_object(summary, &error, path, summary == NULL ? error.line : 1);
+    if (status == CR_OK)
+        take_figures(record, summary);
+    json_decref(summary); /* accepts NULL */
+    return status;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

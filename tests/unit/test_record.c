@@ -95,6 +95,21 @@ static void curves_are_of_one_set(void **state)
     drop("metrics.jsonl");
 }
 
+static void values_that_are_no_objects_are_told(void **state)
+{
+    (void)state;
+    cr_record record;
+    put("metrics.jsonl", "{\"step\":1}\n[2]\n");
+    ASSERT_FAILS(cr_record_read(&record, folder), CR_BAD_DATA,
+                 "metrics.jsonl:2: expected a JSON object: found another value");
+    put("metrics.jsonl", "{\"step\":1}\n");
+    put("summary.json", "[1]");
+    ASSERT_FAILS(cr_record_read(&record, folder), CR_BAD_DATA,
+                 "summary.json:1: expected a JSON object: found another value");
+    drop("summary.json");
+    drop("metrics.jsonl");
+}
+
 static void means_have_errors(void **state)
 {
     (void)state;
@@ -154,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_and_figures_are_read),
         cmocka_unit_test(curves_are_of_one_set),
+        cmocka_unit_test(values_that_are_no_objects_are_told),
         cmocka_unit_test(means_have_errors),
         cmocka_unit_test(csv_quotes_what_needs_it),
         cmocka_unit_test(pictures_are_written_as_data_and_script),
