@@ -20,7 +20,7 @@ declare -A MAY=(
     [dist]="comm net sample engine"
     [train]="config dist net optim data checkpoint comm sample engine"
     [sweep]="train config"
-    [study]="train config dist net optim data checkpoint comm sample engine"
+    [study]="train comm sample engine"
     [app]="study sweep train config dist net optim data checkpoint comm sample engine"
 )
 
