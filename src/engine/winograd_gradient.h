@@ -1,6 +1,6 @@
 /*
- * winograd_gradient: the weight gradient of a convolution by Winograd. Private to
- * the engine.
+ * winograd_gradient: the weight gradient of a convolution by Winograd, for what cr_winograd_find
+ * knows. Private to the engine.
  */
 #ifndef COLROW_ENGINE_WINOGRAD_GRADIENT_H
 #define COLROW_ENGINE_WINOGRAD_GRADIENT_H
