@@ -78,5 +78,5 @@ cr_status cr_run_train(cr_run *run)
         CR_TRY(follow_up(run, wanted));
     }
     CR_TRY(cr_meter_collect(run));
-    return cr_report_summary(run);
+    return cr_summary_write(run);
 }

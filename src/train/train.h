@@ -35,7 +35,7 @@ cr_status cr_report_step(cr_run *run);
 cr_status cr_report_evaluation(cr_run *run, const cr_result *valid, const cr_result *test);
 
 /* summary.json, and the last words. */
-cr_status cr_report_summary(cr_run *run);
+cr_status cr_summary_write(cr_run *run);
 
 /* Drop the metrics lines after `step`, left by a run that was killed. Rank 0, not collective. */
 cr_status cr_report_trim(const cr_run *run, int64_t step);
