@@ -133,6 +133,10 @@ void cr_free(void **pointer);
         (p) = NULL;                                                                                \
     } while (0)
 
+/* Room for one more element of `bytes` in an array of `count` that begins as NULL and grows by this
+ * alone; what is there moves. The caller frees with CR_FREE. */
+cr_status cr_reserve(void **array, int count, size_t bytes);
+
 /* One block of memory that is given out piece by piece and freed as a whole. An arena without a
  * base only measures: lay a structure out once with it, create one of that size, lay out again. */
 typedef struct cr_arena {

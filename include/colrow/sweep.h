@@ -167,9 +167,9 @@ typedef struct cr_picture {
     const char *name; /* of its files, without ending */
     const char *title, *x, *y;
     char (*series)[CR_PATH_MAX]; /* [series_count] names; owned */
-    int series_count, series_room;
+    int series_count;
     cr_point *points; /* [count], owned */
-    int count, room;
+    int count;
 } cr_picture;
 
 cr_status cr_picture_add(cr_picture *picture, const char *series, double x, double y, double error);

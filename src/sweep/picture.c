@@ -9,29 +9,12 @@
 
 /* ---- points ---------------------------------------------------------------------------------- */
 
-/* Room for one more element of `bytes`, twice as much each time it is too small. */
-static cr_status make_room(void **elements, int *room, int count, size_t bytes)
-{
-    void *larger = NULL;
-    if (count < *room)
-        return CR_OK;
-    int wanted = *room > 0 ? 2 * *room : 16;
-    CR_TRY(cr_alloc(&larger, (size_t)wanted * bytes));
-    if (count > 0)
-        memcpy(larger, *elements, (size_t)count * bytes);
-    CR_FREE(*elements);
-    *elements = larger;
-    *room = wanted;
-    return CR_OK;
-}
-
 static cr_status series_number(int *out, cr_picture *picture, const char *name)
 {
     for (*out = 0; *out < picture->series_count; (*out)++)
         if (strcmp(picture->series[*out], name) == 0)
             return CR_OK;
-    CR_TRY(make_room((void **)&picture->series, &picture->series_room, picture->series_count,
-                     sizeof *picture->series));
+    CR_TRY(cr_reserve((void **)&picture->series, picture->series_count, sizeof *picture->series));
     (void)snprintf(picture->series[picture->series_count++], CR_PATH_MAX, "%s", name);
     return CR_OK;
 }
@@ -40,8 +23,7 @@ cr_status cr_picture_add(cr_picture *picture, const char *series, double x, doub
 {
     int number = 0;
     CR_TRY(series_number(&number, picture, series));
-    CR_TRY(make_room((void **)&picture->points, &picture->room, picture->count,
-                     sizeof *picture->points));
+    CR_TRY(cr_reserve((void **)&picture->points, picture->count, sizeof *picture->points));
     picture->points[picture->count++] = (cr_point){number, x, y, error};
     return CR_OK;
 }
@@ -50,7 +32,7 @@ void cr_picture_free(cr_picture *picture)
 {
     CR_FREE(picture->series);
     CR_FREE(picture->points);
-    picture->series_count = picture->series_room = picture->count = picture->room = 0;
+    picture->series_count = picture->count = 0;
 }
 
 /* ---- the data -------------------------------------------------------------------------------- */

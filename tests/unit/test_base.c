@@ -28,6 +28,19 @@ static void failure_keeps_message_and_trail(void **state)
     assert_ptr_equal(strstr(cr_error_message(), "file x: expected"), cr_error_message());
 }
 
+static void reserved_arrays_keep_what_they_hold(void **state)
+{
+    (void)state;
+    int *numbers = NULL;
+    for (int i = 0; i < 1000; i++) {
+        ASSERT_OK(cr_reserve((void **)&numbers, i, sizeof *numbers));
+        numbers[i] = i;
+    }
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(numbers[i], i);
+    CR_FREE(numbers);
+}
+
 static void *lay_out(cr_arena *arena)
 {
     (void)cr_arena_take(arena, 3, sizeof(float));
@@ -186,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(failure_keeps_message_and_trail),
+        cmocka_unit_test(reserved_arrays_keep_what_they_hold),
         cmocka_unit_test(arena_measures_then_gives),
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(random_is_philox),
