@@ -266,7 +266,7 @@ typedef struct cr_segment {
     int n;                        /* channels of its input; features where a contraction flattens */
     int least;             /* channels asked of the draw in any step at least; n: never sampled */
     int most;              /* channels that the draw can keep in any step at most */
-    int k;                 /* channels asked of the draw this step ... */
+    int asked;             /* channels asked of the draw this step ... */
     double ratio;          /* ... which are this share; 1: exact */
     cr_pick pick;          /* of its input channels, this step's */
     const cr_pick *active; /* channels with gradient: `pick`; behind a mapping its target's */

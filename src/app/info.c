@@ -47,7 +47,7 @@ static figures measure(const cr_net *net, const cr_run_options *options)
     for (int s = 0; s < net->segment_count; s++)
         for (int p = 0; contracts(net, s) && p < 3; p++)
             add(&all.macs,
-                cr_net_macs(net, s, p, net->segments[s].k, cr_net_live_asked(net, s)));
+                cr_net_macs(net, s, p, net->segments[s].asked, cr_net_live_asked(net, s)));
     all.message_bytes = cr_net_message_floats(net) * (int64_t)sizeof(float);
     return all;
 }
@@ -72,9 +72,9 @@ static void print_layer(const cr_net *net, int l)
     cr_print("%-22s %-22s %4dx%dx%-6d %10lld", layer->name, layer->type->name, layer->out.h,
              layer->out.w, layer->out.c, (long long)parameters);
     if (s >= 0 && layer->type->contraction != NULL) {
-        cr_print("  %5d/%-5d", net->segments[s].k, net->segments[s].n);
+        cr_print("  %5d/%-5d", net->segments[s].asked, net->segments[s].n);
         for (int p = 0; p < 3; p++) {
-            cr_macs m = cr_net_macs(net, s, p, net->segments[s].k, cr_net_live_asked(net, s));
+            cr_macs m = cr_net_macs(net, s, p, net->segments[s].asked, cr_net_live_asked(net, s));
             cr_print("  %7.1f/%.1f/%.1f", (double)m.exact / 1e3, (double)m.paper / 1e3,
                      (double)m.executed / 1e3);
         }
@@ -128,9 +128,9 @@ static json_t *layer_json(const cr_net *net, int l)
     if (s < 0 || layer->type->contraction == NULL)
         return row;
     (void)json_object_set_new(row, "inputs", json_integer(net->segments[s].n));
-    (void)json_object_set_new(row, "kept", json_integer(net->segments[s].k));
+    (void)json_object_set_new(row, "kept", json_integer(net->segments[s].asked));
     for (int p = 0; p < 3; p++) {
-        cr_macs m = cr_net_macs(net, s, p, net->segments[s].k, cr_net_live_asked(net, s));
+        cr_macs m = cr_net_macs(net, s, p, net->segments[s].asked, cr_net_live_asked(net, s));
         (void)json_object_set_new(row, products[p], macs_json(&m));
     }
     return row;

@@ -21,6 +21,10 @@ void cr_tensors_place(cr_net *net, cr_arena *arena);
 float *cr_tensor_gradient_of(const cr_net *net, int s);
 void cr_tensor_add_rows(const cr_net *net, int s, const float *dx, const cr_tile *rows);
 
+/* Take sampling's options in, for every step of their schedules; the net is then as in the first.
+ * CR_BAD_CONFIG for a pattern that matches no layer. */
+cr_status cr_net_plan_sampling(cr_net *net);
+
 /* Lay the arrays of a net out in `arena`; called twice, to measure and to place. */
 void cr_net_lay_out(cr_net *net, cr_arena *arena);
 

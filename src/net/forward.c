@@ -1,6 +1,7 @@
 /* forward: segment by segment: statistics, pick, chain, consumer; at the end the loss and its
  * gradient. */
 #include "chain.h"
+#include "tiles.h"
 
 #include <string.h>
 
@@ -17,7 +18,7 @@ cr_status cr_net_choose(cr_net *net, int s, cr_pick *pick, uint32_t who)
     net->score->combine(net->scores, net->norms[0], net->norms[1], segment->n);
     cr_draw_request request = {
         .n = segment->n,
-        .k = segment->k,
+        .k = segment->asked,
         .share = segment->ratio,
         .minimum = net->sampling.minimum,
         .scores = net->scores,
@@ -59,7 +60,7 @@ static cr_status pick_channels(cr_net *net, int s)
         return CR_OK;
     cr_phase previous = cr_phase_enter(CR_PHASE_SAMPLE);
     segment->w = cr_segment_kernel(net, s);
-    if (segment->k < segment->n) {
+    if (segment->asked < segment->n) {
         CR_TRY(net->agreement->choose(net->agreement->self, net, s, &segment->pick));
         cr_kernel_gather(segment->weights, segment->w, &net->layers[segment->consumer],
                          &segment->pick);
@@ -150,7 +151,7 @@ static void consume(cr_net *net, int s, float *y, const float *x, const float *w
 
 static void add_into(float *restrict to, const float *restrict from, int64_t count)
 {
-#pragma omp parallel for simd schedule(static) if (count >= 1 << 16)
+#pragma omp parallel for simd schedule(static) if (cr_worth_threads(count))
     for (int64_t i = 0; i < count; i++)
         to[i] += from[i];
 }

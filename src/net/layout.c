@@ -32,7 +32,7 @@ int cr_net_live_most(const cr_net *net, int s)
 int cr_net_live_asked(const cr_net *net, int s)
 {
     const cr_segment *reader = decider(net, s);
-    return reader != NULL ? reader->k : net->layers[net->segments[s].consumer].out.c;
+    return reader != NULL ? reader->asked : net->layers[net->segments[s].consumer].out.c;
 }
 
 /* Are there dead output channels of segment s in some step? */

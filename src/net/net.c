@@ -1,35 +1,20 @@
 /* net: from a model to layers, segments, and one arena with everything a step needs. */
 #include "colrow/net.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "chain.h"
 
-enum { FIRST_RESERVE = 16, PADDING = CR_ALIGNMENT / (int)sizeof(float) };
+enum { PADDING = CR_ALIGNMENT / (int)sizeof(float) };
 
 /* ---- layers ---------------------------------------------------------------------------------- */
-
-static cr_status reserve(void **array, int count, size_t bytes)
-{
-    bool is_full = count >= FIRST_RESERVE && (count & (count - 1)) == 0; /* powers of two */
-    if (count > 0 && !is_full)
-        return CR_OK;
-    void *larger = NULL;
-    CR_TRY(cr_alloc(&larger, (size_t)(count > 0 ? 2 * count : FIRST_RESERVE) * bytes));
-    if (count > 0)
-        memcpy(larger, *array, (size_t)count * bytes);
-    cr_free(array);
-    *array = larger;
-    return CR_OK;
-}
 
 static cr_status add_layer(cr_net *net, const cr_layer_plan *plan)
 {
     CR_CHECK(net->current >= 0, CR_BAD_CONFIG, "layer %s: expected nothing behind the loss",
              plan->name);
-    CR_TRY(reserve((void **)&net->layers, net->layer_count, sizeof *net->layers));
+    CR_TRY(cr_reserve((void **)&net->layers, net->layer_count, sizeof *net->layers));
     cr_layer *layer = &net->layers[net->layer_count];
     *layer = (cr_layer){.type = cr_layer_type_find(plan->type),
                         .index = net->layer_count,
@@ -52,7 +37,7 @@ static cr_status add_layer(cr_net *net, const cr_layer_plan *plan)
 
 static cr_status add_tensor(cr_net *net, cr_shape shape)
 {
-    CR_TRY(reserve((void **)&net->tensors, net->tensor_count, sizeof *net->tensors));
+    CR_TRY(cr_reserve((void **)&net->tensors, net->tensor_count, sizeof *net->tensors));
     net->tensors[net->tensor_count++] = (cr_tensor){.shape = shape};
     return CR_OK;
 }
@@ -78,7 +63,7 @@ static cr_status close_segment(cr_net *net, int target, bool adds)
                  "layer %s: expected a contraction between the data and the first layer with "
                  "parameters",
                  net->layers[i].name);
-    CR_TRY(reserve((void **)&net->segments, net->segment_count, sizeof *net->segments));
+    CR_TRY(cr_reserve((void **)&net->segments, net->segment_count, sizeof *net->segments));
     net->segments[net->segment_count++] = (cr_segment){.chain_first = consumer - net->pending,
                                                        .chain_count = net->pending,
                                                        .consumer = consumer,
@@ -88,7 +73,7 @@ static cr_status close_segment(cr_net *net, int target, bool adds)
                                                        .n = layer->in.c,
                                                        .least = layer->in.c,
                                                        .most = layer->in.c,
-                                                       .k = layer->in.c,
+                                                       .asked = layer->in.c,
                                                        .ratio = 1,
                                                        .backward_ratio = 1};
     net->pending = 0;
@@ -190,91 +175,6 @@ static cr_status list_parameters(cr_net *net)
     return CR_OK;
 }
 
-/* ---- sampling -------------------------------------------------------------------------------- */
-
-static cr_status check_pattern(const cr_net *net, const char *key, const char *pattern)
-{
-    char known[1024] = "";
-    for (int s = 0; s < net->segment_count; s++) {
-        const char *name = net->layers[net->segments[s].consumer].name;
-        if (cr_segment_contraction(net, s) == NULL)
-            continue;
-        if (fnmatch(pattern, name, 0) == 0)
-            return CR_OK;
-        size_t used = strlen(known);
-        (void)snprintf(known + used, sizeof known - used, "%s%s", used > 0 ? ", " : "", name);
-    }
-    return cr_fail(CR_BAD_CONFIG, __FILE__, __LINE__,
-                   "sampling.%s: expected a pattern that matches a layer (%s), found %s", key,
-                   known, pattern);
-}
-
-static cr_status check_patterns(const cr_net *net)
-{
-    const cr_sample_options *sampling = &net->sampling;
-    for (int i = 0; i < sampling->exact.count; i++)
-        CR_TRY(check_pattern(net, "exact", sampling->exact.value[i]));
-    for (int i = 0; i < sampling->layers.count; i++)
-        CR_TRY(check_pattern(net, "layers", sampling->layers.name[i]));
-    return CR_OK;
-}
-
-static void set_kept(cr_net *net, int s)
-{
-    cr_segment *segment = &net->segments[s];
-    const cr_layer *layer = &net->layers[segment->consumer];
-    const cr_sample_options *sampling = &net->sampling;
-    if (cr_segment_contraction(net, s) == NULL)
-        return;
-    segment->backward_ratio = cr_sample_backward_ratio(sampling, layer->name);
-    if (segment->source == 0 && layer->parameters[0].rank == 4)
-        return; /* the first convolution */
-    segment->ratio = cr_sample_ratio(sampling, layer->name);
-    segment->k = cr_sample_count(segment->ratio, sampling->minimum, segment->n);
-}
-
-void cr_net_set_ratios(cr_net *net, double ratio, double backward)
-{
-    if (net->sampling.ratio == ratio && net->sampling.backward.ratio == backward)
-        return;
-    net->sampling.ratio = ratio;
-    net->sampling.backward.ratio = backward;
-    for (int s = 0; s < net->segment_count; s++) {
-        set_kept(net, s);
-        CR_ASSERT(net->segments[s].k <= net->segments[s].most);
-    }
-}
-
-/* Plan for every step of the schedules; the net is then as in the first. */
-static cr_status set_sampling(cr_net *net)
-{
-    cr_sample_options *sampling = &net->sampling;
-    cr_backward_options *backward = &sampling->backward;
-    double first = cr_schedule_ratio(&sampling->schedule, sampling->ratio, 0, 1);
-    double first_backward = cr_schedule_ratio(&backward->schedule, backward->ratio, 0, 1);
-    double low = 0, high = 0;
-    CR_TRY(check_patterns(net));
-    cr_schedule_range(&low, &high, &sampling->schedule, sampling->ratio);
-    for (int s = 0; s < net->segment_count; s++) {
-        cr_segment *segment = &net->segments[s];
-        sampling->ratio = low;
-        set_kept(net, s);
-        segment->least = segment->k;
-        sampling->ratio = high;
-        set_kept(net, s);
-        segment->most = cr_draw_most(net->draw, segment->n, segment->k);
-    }
-    cr_net_set_ratios(net, first, first_backward);
-    cr_schedule_range(&low, &high, &backward->schedule, backward->ratio);
-    if (low == 0 || low == 1)
-        return CR_OK;
-    net->backward = cr_backward_method_find(backward->method);
-    net->backward_draw = cr_draw_find(backward->draw);
-    CR_CHECK(net->backward != NULL && net->backward_draw != NULL, CR_BAD_CONFIG,
-             "sampling.backward: no method %s or no draw %s", backward->method, backward->draw);
-    return CR_OK;
-}
-
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static cr_status look_up(cr_net *net, const cr_net_plan *plan)
@@ -331,7 +231,7 @@ static cr_status build(cr_net *net, const cr_net_plan *plan)
     CR_TRY(add_tensor(net, net->input));
     CR_TRY(model->build(net, net->options.parameters));
     CR_TRY(check_end(net));
-    CR_TRY(set_sampling(net));
+    CR_TRY(cr_net_plan_sampling(net));
     CR_TRY(cr_alloc((void **)&net->slots, (size_t)net->tensor_count * sizeof *net->slots));
     size_t blocks = (size_t)net->layer_count * CR_LAYER_PARAMETERS;
     CR_TRY(cr_alloc((void **)&net->blocks, blocks * sizeof *net->blocks));

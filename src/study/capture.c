@@ -62,7 +62,7 @@ cr_status cr_capture(cr_product **out, cr_run *run, const char *name)
     int64_t samples = run->data.train.count;
     int rows = samples < net->rows ? (int)samples : net->rows;
     CR_TRY(find_segment(&s, net, name));
-    CR_CHECK(net->segments[s].k == net->segments[s].n, CR_INTERNAL,
+    CR_CHECK(net->segments[s].asked == net->segments[s].n, CR_INTERNAL,
              "expected a network that samples nothing");
     CR_TRY(forward(run, rows));
     const cr_layer *layer = &net->layers[net->segments[s].consumer];
