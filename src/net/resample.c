@@ -14,6 +14,7 @@
  * last. A draw may keep fewer or more than was asked for: copies have room for all.
  */
 #include "chain.h"
+#include "tiles.h"
 
 #include <math.h>
 #include <string.h>
@@ -103,7 +104,7 @@ void cr_resample_lay_out(cr_net *net, cr_arena *arena)
 /* norms [samples] of x [samples, size] */
 static void sample_norms(double *norms, const float *x, int samples, int64_t size)
 {
-#pragma omp parallel for schedule(static) if (samples * size >= 1 << 18)
+#pragma omp parallel for schedule(static) if (cr_worth_threads(samples * size))
     for (int b = 0; b < samples; b++)
         cr_kernel_row_norms(norms + b, x + b * size, 1, (int)size);
 }
@@ -112,7 +113,7 @@ static void sample_norms(double *norms, const float *x, int samples, int64_t siz
 static void column_norms(double *norms, const float *x, int64_t rows, int n)
 {
     enum { BLOCK = 64 }; /* columns summed together, in registers */
-#pragma omp parallel for schedule(static) if (rows * n >= 1 << 18)
+#pragma omp parallel for schedule(static) if (cr_worth_threads(rows * n))
     for (int first = 0; first < n; first += BLOCK) {
         double sums[BLOCK] = {0};
         int count = n - first < BLOCK ? n - first : BLOCK;
@@ -219,7 +220,7 @@ cr_status cr_resample_choose(cr_net *net, int s, const float *dy)
 static void gather_samples(float *to, const float *from, int64_t size, const cr_pick *pick,
                            bool scaled)
 {
-#pragma omp parallel for schedule(static) if (pick->k * size >= 1 << 18)
+#pragma omp parallel for schedule(static) if (cr_worth_threads(pick->k * size))
     for (int j = 0; j < pick->k; j++) {
         const float *restrict row = from + pick->index[j] * size;
         float *restrict out = to + j * size;
@@ -233,7 +234,7 @@ static void gather_samples(float *to, const float *from, int64_t size, const cr_
 static void gather_columns(float *to, const float *from, int64_t rows, const cr_pick *pick)
 {
     int k = pick->k;
-#pragma omp parallel for schedule(static) if (rows * k >= 1 << 18)
+#pragma omp parallel for schedule(static) if (cr_worth_threads(rows * k))
     for (int64_t row = 0; row < rows; row++)
         for (int q = 0; q < k; q++)
             to[row * k + q] = pick->scale[q] * from[row * pick->n + pick->index[q]];

@@ -1,5 +1,6 @@
 /* window: which input positions an output position of conv2d or pooling sees. */
 #include "window.h"
+#include "tiles.h"
 
 static int outputs(const cr_layer_plan *plan, int size)
 {
@@ -55,7 +56,7 @@ void cr_window_each(const cr_layer *layer, float *y, const float *x, int samples
 {
     int64_t in = (int64_t)layer->in.h * layer->in.w * layer->in.c;
     int places = layer->out.h * layer->out.w;
-#pragma omp parallel for schedule(static) if (samples * in >= 1 << 16)
+#pragma omp parallel for schedule(static) if (cr_worth_threads(samples * in))
     for (int i = 0; i < samples * places; i++)
         at(layer, y + (int64_t)i * layer->out.c, x + i / places * in, i % places / layer->out.w,
            i % places % layer->out.w);

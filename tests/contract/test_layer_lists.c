@@ -293,7 +293,7 @@ static void lists_that_do_not_fit_are_refused(void **state)
         {CONV ",\n max_pool: {kernel: 7, padding: valid}" END,
          "line 3: layer max_pool_1: expected a kernel of at most the image, 6 x 6, found 7"},
         {"conv2d: {filters: 8, kernel: 2}" END, "layer conv2d_1: expected an odd kernel, found 2"},
-        {CONV ", zero_pad: {channels: 7}" END, "layer zero_pad_1: expected a width of at least"},
+        {CONV ", zero_pad: {channels: 7}" END, "layer zero_pad_1: expected at least the"},
         {"batch_norm, " CONV END,
          "line 2: layer batch_norm_1: expected a contraction between the data and the first"},
         {CONV ", residual: {layers: [\n conv2d: {name: a, filters: 9, kernel: 3}]}" END,

@@ -219,7 +219,7 @@ static void zeros_lie_on_both_sides(void **state)
     cr_layer narrow = {.type = cr_layer_type_find("zero_pad"), .name = "it", .in = {4, 4, C}};
     narrow.plan = (cr_layer_plan){.width = C - 1, .stride = 1};
     ASSERT_FAILS(narrow.type->shape(&narrow), CR_BAD_CONFIG,
-                 "layer it: expected a width of at least the input's 9 channels, found 8");
+                 "layer it: expected at least the 9 channels of the input, found 8");
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  * average_pool: the mean of each K x K window, channel by channel, over the positions inside the
  * image (as TensorFlow counts them). Kernel 0: the whole image (global average pooling).
  */
+#include "../tiles.h"
 #include "../window.h"
 
 #include <string.h>
@@ -14,19 +15,8 @@ static const cr_option options[] = {
      .low = 0,
      .high = 255,
      .help = "rows and columns of the window; 0: the whole image"},
-    {.name = "stride",
-     .kind = CR_OPTION_INT,
-     .offset = offsetof(cr_layer_plan, stride),
-     .fallback = "0",
-     .low = 0,
-     .high = 1 << 16,
-     .help = "positions from window to window; 0: the kernel"},
-    {.name = "padding",
-     .kind = CR_OPTION_BOOL,
-     .offset = offsetof(cr_layer_plan, valid),
-     .fallback = "same",
-     .words = cr_padding_names,
-     .help = "zeros around the image: as TensorFlow has it, or none"},
+    CR_OPTION_POOL_STRIDE,
+    CR_OPTION_PADDING,
     {.name = NULL},
 };
 
@@ -95,7 +85,7 @@ static void backward(const cr_layer *layer, float *dx, const float *dy, const fl
     int64_t in = (int64_t)layer->in.h * layer->in.w;
     int64_t out = (int64_t)layer->out.h * layer->out.w;
     (void)x;
-#pragma omp parallel for schedule(static) if (samples * in * k >= 1 << 16)
+#pragma omp parallel for schedule(static) if (cr_worth_threads(samples * in * k))
     for (int n = 0; n < samples; n++)
         backward_sample(layer, dx + n * in * k, dy + n * out * k, k);
 }

@@ -27,12 +27,7 @@ static const cr_option options[] = {
      .low = 1,
      .high = 1 << 16,
      .help = "positions from window to window"},
-    {.name = "padding",
-     .kind = CR_OPTION_BOOL,
-     .offset = offsetof(cr_layer_plan, valid),
-     .fallback = "same",
-     .words = cr_padding_names,
-     .help = "zeros around the image: as TensorFlow has it, or none"},
+    CR_OPTION_PADDING,
     {.name = NULL},
 };
 

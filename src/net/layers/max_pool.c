@@ -2,6 +2,7 @@
  * max_pool: the largest value of each K x K window, channel by channel. The gradient goes to the
  * first position that has it, found again from the input.
  */
+#include "../tiles.h"
 #include "../window.h"
 
 #include <float.h>
@@ -16,19 +17,8 @@ static const cr_option options[] = {
      .low = 1,
      .high = 255,
      .help = "rows and columns of the window"},
-    {.name = "stride",
-     .kind = CR_OPTION_INT,
-     .offset = offsetof(cr_layer_plan, stride),
-     .fallback = "0",
-     .low = 0,
-     .high = 1 << 16,
-     .help = "positions from window to window; 0: the kernel"},
-    {.name = "padding",
-     .kind = CR_OPTION_BOOL,
-     .offset = offsetof(cr_layer_plan, valid),
-     .fallback = "same",
-     .words = cr_padding_names,
-     .help = "zeros around the image: as TensorFlow has it, or none"},
+    CR_OPTION_POOL_STRIDE,
+    CR_OPTION_PADDING,
     {.name = NULL},
 };
 
@@ -115,7 +105,7 @@ static void backward(const cr_layer *layer, float *dx, const float *dy, const fl
 {
     int64_t in = (int64_t)layer->in.h * layer->in.w;
     int64_t out = (int64_t)layer->out.h * layer->out.w;
-#pragma omp parallel for schedule(static) if (samples * in * channels->k >= 1 << 16)
+#pragma omp parallel for schedule(static) if (cr_worth_threads(samples * in * channels->k))
     for (int n = 0; n < samples; n++)
         backward_sample(layer, dx + n * in * channels->k, dy + n * out * channels->k,
                         x + n * in * layer->in.c, channels);

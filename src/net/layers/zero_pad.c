@@ -4,6 +4,7 @@
  * `width`. Width equal to the channels and stride 1 is the identity, which also serves as a
  * flatten.
  */
+#include "../tiles.h"
 #include "../window.h"
 
 #include <string.h>
@@ -31,8 +32,8 @@ static cr_status shape(cr_layer *layer)
     cr_layer_plan *plan = &layer->plan;
     plan->width = plan->width > 0 ? plan->width : layer->in.c;
     CR_CHECK(plan->width >= layer->in.c, CR_BAD_CONFIG,
-             "layer %s: expected a width of at least the input's %d channels, found %d",
-             layer->name, layer->in.c, plan->width);
+             "layer %s: expected at least the %d channels of the input, found %d", layer->name,
+             layer->in.c, plan->width);
     plan->stride = plan->stride > 0 ? plan->stride : 1;
     plan->kernel = plan->stride;
     plan->valid = true;
@@ -92,7 +93,7 @@ static void backward(const cr_layer *layer, float *dx, const float *dy, const fl
     int64_t out = (int64_t)layer->out.h * layer->out.w * layer->out.c;
     (void)x;
     (void)channels; /* all: its target is dense */
-#pragma omp parallel for schedule(static) if (samples * in >= 1 << 16)
+#pragma omp parallel for schedule(static) if (cr_worth_threads(samples * in))
     for (int n = 0; n < samples; n++)
         backward_sample(layer, dx + n * in, dy + n * out);
 }
