@@ -8,21 +8,19 @@
 
 static const char ratio_axis[] = "sampling.ratio";
 
-/* What the runs of a group have in common besides the seed and, of a series, the ratio. */
+/* A curve's name; where nothing varies there is but one. */
+static void name_alone(char name[CR_RUN_NAME_MAX])
+{
+    if (name[0] == '\0')
+        (void)snprintf(name, CR_RUN_NAME_MAX, "runs");
+}
+
+/* What the runs of a group have in common besides the ratio. */
 static void series_of(char out[CR_RUN_NAME_MAX], const cr_outcome *outcome)
 {
     const char *const free_axes[] = {"seed", ratio_axis, NULL};
     cr_sweep_label(out, outcome->run, free_axes);
-    if (out[0] == '\0')
-        (void)snprintf(out, CR_RUN_NAME_MAX, "runs");
-}
-
-static void group_label(char out[CR_RUN_NAME_MAX], const cr_outcome *outcome)
-{
-    const char *const free_axes[] = {"seed", NULL};
-    cr_sweep_label(out, outcome->run, free_axes);
-    if (out[0] == '\0')
-        (void)snprintf(out, CR_RUN_NAME_MAX, "runs");
+    name_alone(out);
 }
 
 /* Accuracy of a group, in %: on the test set, or where it has none, on the validation set. */
@@ -103,7 +101,8 @@ static cr_status add_mark(cr_picture *picture, const cr_outcomes *all, int group
     double x = by_seconds ? cr_mean_of(seconds, count).mean : at->epoch;
     if (mean.count == 0 || !isfinite(x))
         return CR_OK;
-    group_label(series, &all->all[all->first[group]]);
+    cr_outcome_label(series, &all->all[all->first[group]]);
+    name_alone(series);
     return cr_picture_add(picture, series, x, mean.mean, mean.error);
 }
 

@@ -57,19 +57,19 @@ static cr_status read_outcome(cr_outcome *out, const cr_sweep *sweep, const cr_s
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
-static void label_without_seed(char out[CR_RUN_NAME_MAX], const cr_sweep_run *run)
+void cr_outcome_label(char out[CR_RUN_NAME_MAX], const cr_outcome *outcome)
 {
     const char *const seed[] = {"seed", NULL};
-    cr_sweep_label(out, run, seed);
+    cr_sweep_label(out, outcome->run, seed);
 }
 
 static void find_group(cr_outcomes *all, cr_outcome *outcome)
 {
     char own[CR_RUN_NAME_MAX];
     char other[CR_RUN_NAME_MAX];
-    label_without_seed(own, outcome->run);
+    cr_outcome_label(own, outcome);
     for (outcome->group = 0; outcome->group < all->group_count; outcome->group++) {
-        label_without_seed(other, all->all[all->first[outcome->group]].run);
+        cr_outcome_label(other, &all->all[all->first[outcome->group]]);
         if (strcmp(own, other) == 0)
             return;
     }

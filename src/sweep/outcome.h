@@ -28,6 +28,9 @@ typedef struct cr_outcomes {
 cr_status cr_outcomes_read(cr_outcomes *out, const cr_sweep *sweep, const char *folder);
 void cr_outcomes_free(cr_outcomes *outcomes);
 
+/* What the runs of the outcome's group have in common; "" where nothing varies but the seed. */
+void cr_outcome_label(char out[CR_RUN_NAME_MAX], const cr_outcome *outcome);
+
 /* Is results' mean taken over this axis? */
 bool cr_axis_is_seed(const char *axis);
 
