@@ -9,13 +9,15 @@
 #include "colrow/net.h"
 #include "colrow/optim.h"
 
+#include "bench.h"
+
 #include <argp.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCKS = 2, CLASSES = 10, REPEATS_MOST = 101, SPANS_MOST = 32 };
+enum { BLOCKS = 2, CLASSES = 10, SPANS_MOST = 32 };
 
 typedef struct options {
     const char *engine;
@@ -139,15 +141,11 @@ static void trial_start(trial *t, const stage *s, const char *engine, double rat
 {
     int64_t features = (int64_t)s->batch * s->side * s->side;
     const cr_net_plan plan = plan_of(s, engine, ratio);
-    cr_random random = cr_random_start((cr_random_key){.seed = 2, .stream = CR_STREAM_TEST});
-    *t = (trial){.batch = s->batch};
+    *t = (trial){.batch = s->batch, .x = bench_numbers(features, 2)};
     must(cr_net_create(&t->net, &plan));
     cr_net_initialize(t->net);
     make_spans(t);
-    must(cr_alloc((void **)&t->x, (size_t)features * sizeof(float)));
     must(cr_alloc((void **)&t->labels, (size_t)s->batch * sizeof(int)));
-    for (int64_t i = 0; i < features; i++)
-        t->x[i] = 2 * cr_random_unit(cr_random_bits(&random)) - 1;
     for (int i = 0; i < s->batch; i++)
         t->labels[i] = i % CLASSES;
 }
@@ -254,21 +252,6 @@ static void measure(trial trials[SHARES], const options *o)
     }
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(const double *values, int count)
-{
-    double sorted[REPEATS_MOST];
-    memcpy(sorted, values, (size_t)count * sizeof *sorted);
-    qsort(sorted, (size_t)count, sizeof *sorted, ascending);
-    return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
-}
-
 static const char *column_name(int column)
 {
     return column == WHOLE ? "step" : cr_phase_name((cr_phase)column);
@@ -280,10 +263,8 @@ static void write_json(FILE *file, const stage *s, const options *o, int share)
             "{\"block\": \"%s\", \"engine\": \"%s\", \"threads\": %d, \"ratio\": %g, \"ms\": {",
             s->name, o->engine, o->threads, share == EXACT ? 1.0 : o->ratio);
     for (int c = 0; c < COLUMNS; c++) {
-        fprintf(file, "%s\"%s\": [", c > 0 ? ", " : "", column_name(c));
-        for (int r = 0; r < o->repeats; r++)
-            fprintf(file, "%s%.6g", r > 0 ? ", " : "", samples[share][c][r]);
-        fprintf(file, "]");
+        fprintf(file, "%s\"%s\": ", c > 0 ? ", " : "", column_name(c));
+        bench_write_list(file, samples[share][c], o->repeats);
     }
     fprintf(file, "}}\n");
 }
@@ -308,15 +289,15 @@ static void print_head(void)
 static void print_row(const stage *s, const options *o, int share)
 {
     double ratios[REPEATS_MOST];
-    double whole = median(samples[share][WHOLE], o->repeats);
-    double products = median(samples[share][CR_PHASE_CONTRACT_FORWARD], o->repeats) +
-                      median(samples[share][CR_PHASE_CONTRACT_BACKWARD], o->repeats);
+    double whole = bench_median(samples[share][WHOLE], o->repeats);
+    double products = bench_median(samples[share][CR_PHASE_CONTRACT_FORWARD], o->repeats) +
+                      bench_median(samples[share][CR_PHASE_CONTRACT_BACKWARD], o->repeats);
     for (int r = 0; r < o->repeats; r++)
         ratios[r] = samples[EXACT][WHOLE][r] / samples[share][WHOLE][r];
     printf("| %s, %d | %.0f%% | %.2f | %.2fx |", s->name, s->batch,
-           share == EXACT ? 100.0 : 100 * o->ratio, whole, median(ratios, o->repeats));
+           share == EXACT ? 100.0 : 100 * o->ratio, whole, bench_median(ratios, o->repeats));
     for (int p = 0; p < SHOWN; p++)
-        printf(" %.2f |", median(samples[share][shown[p]], o->repeats));
+        printf(" %.2f |", bench_median(samples[share][shown[p]], o->repeats));
     printf(" %.1f%% |\n", 100 * (1 - products / whole));
 }
 

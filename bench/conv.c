@@ -7,6 +7,8 @@
  */
 #include "colrow/engine.h"
 
+#include "bench.h"
+
 #include <argp.h>
 #include <math.h>
 #include <stdio.h>
@@ -56,7 +58,7 @@ typedef struct share {
 
 static const share shares[] = {{"all", 1, 1}, {"half in", 0.5, 1}, {"half both", 0.5, 0.5}};
 
-enum { SHARES = sizeof shares / sizeof *shares, REPEATS_MOST = 101 };
+enum { SHARES = sizeof shares / sizeof *shares };
 
 /* ---- one convolution --------------------------------------------------------------------------
  */
@@ -88,18 +90,6 @@ static cr_conv_sizes sizes_of(const shape *s, const share *part)
                            .ow = out_side};
 }
 
-static float *numbers(int64_t count, uint32_t which)
-{
-    void *memory = NULL;
-    if (cr_alloc(&memory, (size_t)(count + 1) * sizeof(float)) != CR_OK)
-        exit(CR_INTERNAL);
-    cr_random random = cr_random_start((cr_random_key){.seed = which, .stream = CR_STREAM_TEST});
-    float *at = memory;
-    for (int64_t i = 0; i < count; i++)
-        at[i] = 2 * cr_random_unit(cr_random_bits(&random)) - 1;
-    return at;
-}
-
 static int64_t inputs(const cr_conv_sizes *s)
 {
     return (int64_t)s->n * s->h * s->w * s->in;
@@ -118,14 +108,14 @@ static int64_t weights(const cr_conv_sizes *s)
 static trial trial_new(const cr_engine *engine, const cr_conv_sizes *s)
 {
     trial t = {.engine = engine, .sizes = *s};
-    t.x = numbers(inputs(s), 1);
-    t.w = numbers(weights(s), 2);
-    t.y = numbers(outputs(s), 3);
-    t.dx = numbers(inputs(s), 4);
-    t.dw = numbers(weights(s), 5);
-    t.ahead = numbers(engine->conv_prepared(s, false), 6);
-    t.back = numbers(engine->conv_prepared(s, true), 7);
-    t.work = numbers((int64_t)(engine->conv_work(s, cr_engine_threads()) / sizeof(float)), 8);
+    t.x = bench_numbers(inputs(s), 1);
+    t.w = bench_numbers(weights(s), 2);
+    t.y = bench_numbers(outputs(s), 3);
+    t.dx = bench_numbers(inputs(s), 4);
+    t.dw = bench_numbers(weights(s), 5);
+    t.ahead = bench_numbers(engine->conv_prepared(s, false), 6);
+    t.back = bench_numbers(engine->conv_prepared(s, true), 7);
+    t.work = bench_numbers((int64_t)(engine->conv_work(s, cr_engine_threads()) / sizeof(float)), 8);
     engine->conv_prepare(t.ahead, t.w, s, false);
     engine->conv_prepare(t.back, t.w, s, true);
     return t;
@@ -218,22 +208,6 @@ static double verify(const cr_engine *engine, cr_conv_sizes s)
 
 static double samples[SHARES][PRODUCTS][REPEATS_MOST]; /* s */
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(const double *values, int count)
-{
-    double sorted[REPEATS_MOST];
-    for (int i = 0; i < count; i++)
-        sorted[i] = values[i];
-    qsort(sorted, (size_t)count, sizeof *sorted, ascending);
-    return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
-}
-
 /* The processor's time is that of all threads: what one thread takes on a machine that others use.
  */
 static double now(bool processor)
@@ -264,12 +238,11 @@ static void write_json(FILE *file, const shape *s, const options *o, int part, i
     fprintf(file,
             "{\"engine\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"shape\": \"%s\", "
             "\"share\": \"%s\", "
-            "\"product\": \"%s\", \"seconds\": [",
+            "\"product\": \"%s\", \"seconds\": ",
             o->engine->name, o->engine->precision, o->threads, s->name, shares[part].name,
             products[p].name);
-    for (int r = 0; r < o->repeats; r++)
-        fprintf(file, "%s%.6g", r > 0 ? ", " : "", samples[part][p][r]);
-    fprintf(file, "]}\n");
+    bench_write_list(file, samples[part][p], o->repeats);
+    fprintf(file, "}\n");
 }
 
 static void report(const shape *s, const trial trials[SHARES], const options *o, FILE *file)
@@ -279,8 +252,8 @@ static void report(const shape *s, const trial trials[SHARES], const options *o,
         double operations = 2.0 * sizes->n * sizes->oh * sizes->ow * (double)weights(sizes);
         printf("%-26s %-10s", s->name, shares[part].name);
         for (int p = 0; p < PRODUCTS; p++) {
-            double seconds = median(samples[part][p], o->repeats);
-            double ratio = median(samples[0][p], o->repeats) / seconds;
+            double seconds = bench_median(samples[part][p], o->repeats);
+            double ratio = bench_median(samples[0][p], o->repeats) / seconds;
             if (products[p].run == run_prepare)
                 printf("  %8.3f ms\n", 1e3 * seconds);
             else
@@ -297,16 +270,16 @@ static void report_dense(const options *o)
 {
     enum { SIDE = 1024 };
     const cr_dense_sizes sizes = {SIDE, SIDE, SIDE, SIDE, SIDE, SIDE};
-    float *x = numbers((int64_t)SIDE * SIDE, 1);
-    float *w = numbers((int64_t)SIDE * SIDE, 2);
-    float *y = numbers((int64_t)SIDE * SIDE, 3);
+    float *x = bench_numbers((int64_t)SIDE * SIDE, 1);
+    float *w = bench_numbers((int64_t)SIDE * SIDE, 2);
+    float *y = bench_numbers((int64_t)SIDE * SIDE, 3);
     for (int r = 0; r < o->repeats; r++) {
         double start = now(o->processor);
         o->engine->dense_forward(y, x, w, &sizes);
         samples[0][0][r] = now(o->processor) - start;
     }
     printf("dense %d x %d x %d: %.0f GF/s\n", SIDE, SIDE, SIDE,
-           2e-9 * SIDE * SIDE * SIDE / median(samples[0][0], o->repeats));
+           2e-9 * SIDE * SIDE * SIDE / bench_median(samples[0][0], o->repeats));
     CR_FREE(x);
     CR_FREE(w);
     CR_FREE(y);

@@ -6,6 +6,8 @@
  */
 #include "colrow/engine.h"
 
+#include "bench.h"
+
 #include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,17 +31,6 @@ static const struct {
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static const char *const names[PRODUCTS] = {"forward", "input gradient", "weight gradient"};
-
-static void *numbers(size_t bytes)
-{
-    void *memory = NULL;
-    if (cr_alloc(&memory, bytes + sizeof(float)) != CR_OK)
-        exit(CR_INTERNAL);
-    float *at = memory;
-    for (size_t i = 0; i < bytes / sizeof(float); i++)
-        at[i] = (float)(i % 97) / 97 - 0.5F;
-    return memory;
-}
 
 /* ---- oneDNN's ----------------------------------------------------------------------------------
  */
@@ -84,7 +75,7 @@ static dnnl_convolution_desc_t operation_of(const cr_conv_sizes *s, int product)
 static void add_argument(theirs *t, int i, int argument, dnnl_query_t query)
 {
     const dnnl_memory_desc_t *desc = dnnl_primitive_desc_query_md(t->desc, query, 0);
-    t->data[i] = numbers(dnnl_memory_desc_get_size(desc));
+    t->data[i] = bench_numbers((int64_t)(dnnl_memory_desc_get_size(desc) / sizeof(float)), 1);
     t->arguments[i].arg = argument;
     MUST(dnnl_memory_create(&t->arguments[i].memory, desc, t->engine, t->data[i]));
 }
@@ -153,12 +144,13 @@ static ours ours_new(const cr_conv_sizes *s, int product)
 {
     ours o = {.engine = cr_engine_find("openblas"), .sizes = *s};
     bool backward = product == 1;
-    size_t pixels = (size_t)s->n * (size_t)s->h * (size_t)s->w;
-    o.x = numbers(pixels * (size_t)s->in * sizeof(float));
-    o.y = numbers(pixels * (size_t)s->out * sizeof(float));
-    o.w = numbers((size_t)KERNEL * KERNEL * (size_t)s->in * (size_t)s->out * sizeof(float));
-    o.prepared = numbers((size_t)o.engine->conv_prepared(s, backward) * sizeof(float));
-    o.work = numbers(o.engine->conv_work(s, cr_engine_threads()));
+    int64_t pixels = (int64_t)s->n * s->h * s->w;
+    size_t work = o.engine->conv_work(s, cr_engine_threads());
+    o.x = bench_numbers(pixels * s->in, 1);
+    o.y = bench_numbers(pixels * s->out, 2);
+    o.w = bench_numbers((int64_t)KERNEL * KERNEL * s->in * s->out, 3);
+    o.prepared = bench_numbers(o.engine->conv_prepared(s, backward), 4);
+    o.work = bench_numbers((int64_t)(work / sizeof(float)), 5);
     o.engine->conv_prepare(o.prepared, o.w, s, backward);
     return o;
 }
@@ -185,19 +177,6 @@ static void ours_free(ours *o)
 /* ---- in turn -----------------------------------------------------------------------------------
  */
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, REPEATS, sizeof *values, ascending);
-    return values[REPEATS / 2];
-}
-
 static void compare(const cr_conv_sizes *s, int product)
 {
     double seconds[2][REPEATS];
@@ -212,8 +191,8 @@ static void compare(const cr_conv_sizes *s, int product)
         seconds[1][r < 0 ? 0 : r] = cr_seconds() - between;
     }
     double operations = 2e-9 * s->n * s->h * s->w * KERNEL * KERNEL * (double)s->in * s->out;
-    double our_rate = operations / median(seconds[0]);
-    double their_rate = operations / median(seconds[1]);
+    double our_rate = operations / bench_median(seconds[0], REPEATS);
+    double their_rate = operations / bench_median(seconds[1], REPEATS);
     printf("%3d -> %3d channels, %2d x %2d  %-16s %5.0f GF/s %5.0f GF/s %6.2fx\n", s->in, s->out,
            s->h, s->w, names[product], our_rate, their_rate, our_rate / their_rate);
     theirs_free(&t);
