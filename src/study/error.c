@@ -78,17 +78,19 @@ static cr_status add_estimates(study *s)
 static cr_status make_random_product(study *s)
 {
     const cr_error_options *o = s->options;
+    const cr_engine *engine = NULL;
     CR_CHECK(o->sizes.count == 3, CR_BAD_CONFIG,
              "sizes: expected three numbers (rows, channels, columns), found %d", o->sizes.count);
     CR_CHECK(o->kernel % 2 == 1 && o->kernel <= o->image, CR_BAD_CONFIG,
              "kernel: expected an odd number, at most image (%d), found %d", o->image, o->kernel);
+    CR_TRY(cr_engine_choose(&engine, o->engine, NULL));
     cr_engine_set_threads(1); /* the products are small; for more speed ranks share the repeats */
     const int *size = o->sizes.value;
     int pad = o->kernel / 2;
     int side = o->image;
     cr_conv_sizes sizes = {size[0], side, side, size[1], size[2], o->kernel,
                            1,       pad,  pad,  side,    side};
-    return cr_product_create(&s->product, &sizes, cr_engine_find(o->engine));
+    return cr_product_create(&s->product, &sizes, engine);
 }
 
 /* At most CR_LIST_MAX^2 SUMS. */

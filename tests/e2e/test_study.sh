@@ -71,6 +71,12 @@ study seed "${SMALL[@]}" --seed=2
 check "another seed, other products" test "$(column seed a top norm false 10)" != \
     "$(column small a top norm false 10)"
 
+# every word for an engine is one, or is refused by name
+study chosen-engine "${SMALL[@]}" --engine=openblas
+check "auto is openblas" cmp small/error.csv chosen-engine/error.csv
+study slow --engine=reference --sizes='[9, 9, 9]' --repeats=2
+refused 'expected one of auto' --engine=abacus
+
 # ---- convolutions, and products of a net ------------------------------------------------------------
 study conv --kernel=3 --image=4 --sizes='[2, 12, 6]' --means='{c: 1}' --repeats=100 --percents='[50]'
 same "rows: 12 lines of one case" 13 "$(wc -l <conv/error.csv)"
