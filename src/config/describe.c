@@ -64,8 +64,9 @@ static void print_section(FILE *file, const cr_keys *keys, const char *name)
 {
     const char *word = NULL;
     int indent = name[0] != '\0' ? 2 : 0;
+    (void)fputc('\n', file);
     if (name[0] != '\0')
-        (void)fprintf(file, "\n%s:\n", name);
+        (void)fprintf(file, "%s:\n", name);
     for (int i = 0; i < keys->count; i++) {
         const cr_key *key = &keys->key[i];
         if (strcmp(key->section->name, name) != 0)
