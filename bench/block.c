@@ -365,11 +365,14 @@ int main(int argc, char **argv)
                                  NULL,      NULL,  NULL};
     if (argp_parse(&command, argc, argv, 0, NULL, &o) != 0)
         return CR_BAD_CONFIG;
-    if (cr_engine_find(o.engine) == NULL || o.threads < 1 || o.repeats < 1 ||
-        o.repeats > REPEATS_MOST || !(o.ratio > 0 && o.ratio <= 1)) {
-        fprintf(stderr, "block: no such engine, or a number out of range; see --help\n");
+    const cr_engine *engine = NULL;
+    if (o.threads < 1 || o.repeats < 1 || o.repeats > REPEATS_MOST ||
+        !(o.ratio > 0 && o.ratio <= 1)) {
+        fprintf(stderr, "block: a number out of range; see --help\n");
         return CR_BAD_CONFIG;
     }
+    must(cr_engine_choose(&engine, o.engine, NULL));
+    o.engine = engine->name;
     FILE *file = o.output != NULL ? fopen(o.output, "w") : NULL;
     if (o.output != NULL && file == NULL) {
         perror(o.output);
