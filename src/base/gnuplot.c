@@ -1,7 +1,7 @@
 /*
- * gnuplot: pictures are made by it, from scripts that hold their data, so that anybody can change
- * and run them again. It is looked for when a picture is wanted; a machine without it gets the
- * scripts and a hint.
+ * gnuplot: pictures are made by it, from scripts beside or with their data, so that anybody can
+ * change and run them again. It is looked for when a picture is wanted; a machine without it gets
+ * the scripts and a hint.
  */
 #include "colrow/base.h"
 
