@@ -65,7 +65,7 @@ static cr_status run_command(cr_comm *comm, int argc, char **argv)
     CR_TRY(cr_app_run(&run, comm, &arguments));
     cr_status status = train(run, &arguments);
     cr_run_free(&run);
-    return status;
+    return status == CR_STOPPED ? cr_fail_prefix(status, "--resume goes on from there") : status;
 }
 
 const cr_command cr_command_train = {

@@ -62,8 +62,7 @@ static cr_status follow_up(cr_run *run, bool wanted)
     bool due = is_due(run) || wanted || (last && saves_at_all(run));
     if (run->folder[0] != '\0' && (due || stop))
         CR_TRY(save(run));
-    CR_CHECK(!stop, CR_STOPPED,
-             "stopped as asked at step %lld of %lld, after saving; --resume goes on from there",
+    CR_CHECK(!stop, CR_STOPPED, "stopped as asked at step %lld of %lld, after saving",
              (long long)run->progress.step, (long long)run->total);
     return CR_OK;
 }
