@@ -5,18 +5,10 @@
 #ifndef COLROW_ENGINE_PACKED_H
 #define COLROW_ENGINE_PACKED_H
 
+#include "processor.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-enum { CR_LANES = 16 }; /* columns of a panel; floats of the widest vector register */
-
-/* Rows that are computed together: as many as leave the sums in registers, of which AVX-512 has 32
- * of 16 floats, others at most 16 of 8. */
-#ifdef __AVX512F__
-enum { CR_PACKED_ROWS = 8 };
-#else
-enum { CR_PACKED_ROWS = 6 };
-#endif
 
 /* Panels that hold so many columns, and the columns they have room for. */
 static inline int cr_panels(int columns)

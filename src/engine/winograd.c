@@ -19,7 +19,6 @@
  */
 #include "convolution.h"
 #include "packed.h"
-#include "stream.h"
 #include "winograd_gradient.h"
 #include "winograd_tiles.h"
 
