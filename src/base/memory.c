@@ -35,22 +35,6 @@ void cr_free(void **pointer)
     *pointer = NULL;
 }
 
-/* It has room for a power of two of them: full at each of these, and the next one doubles it. */
-cr_status cr_reserve(void **array, int count, size_t bytes)
-{
-    enum { FIRST = 16 };
-    void *larger = NULL;
-    bool is_full = count >= FIRST && (count & (count - 1)) == 0;
-    if (count > 0 && !is_full)
-        return CR_OK;
-    CR_TRY(cr_alloc(&larger, (size_t)(count > 0 ? 2 * (int64_t)count : FIRST) * bytes));
-    if (count > 0)
-        memcpy(larger, *array, (size_t)count * bytes);
-    cr_free(array);
-    *array = larger;
-    return CR_OK;
-}
-
 cr_status cr_arena_create(cr_arena *arena, size_t bytes)
 {
     void *base = NULL;
