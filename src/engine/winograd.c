@@ -39,7 +39,7 @@ static bool fits(const cr_conv_sizes *s)
     cr_tiling back = cr_tiling_of(s, true, NULL);
     int64_t tiles = (int64_t)2 * ahead.down * ahead.across + (int64_t)back.down * back.across;
     int64_t direct = (int64_t)s->oh * s->ow * s->kernel * s->kernel;
-    return 10 * tiles * cr_winograd_frequencies(maps) <= 3 * 7 * direct;
+    return 10 * tiles * cr_winograd_frequencies(maps) <= 21 * direct;
 }
 
 static int64_t largest(int64_t a, int64_t b)

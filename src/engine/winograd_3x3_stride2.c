@@ -124,7 +124,7 @@ static inline void back_output_matrix(lane *out, const float *const *in)
 {
     lane even[4];
     output_half(even, in);
-    for (int i = 0; i < 4; i++) {
+    for (int64_t i = 0; i < 4; i++) {
         memcpy(out[2 * i], even[i], sizeof(lane));
         memcpy(out[2 * i + 1], in[5 + i], sizeof(lane));
     }

@@ -10,23 +10,6 @@
 /* Planes a power of two apart would share the same few sets of a cache. */
 enum { PLANE_GAP = 16 };
 
-static const struct {
-    int kernel, stride;
-    const cr_winograd *forward, *back;
-} rows[] = {
-    {3, 1, &cr_winograd_3x3, &cr_winograd_3x3},
-    {5, 1, &cr_winograd_5x5, &cr_winograd_5x5},
-    {3, 2, &cr_winograd_3x3_stride2, &cr_winograd_3x3_stride2_back},
-};
-
-const cr_winograd *cr_winograd_find(const cr_conv_sizes *sizes, bool backward)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].kernel == sizes->kernel && rows[i].stride == sizes->stride)
-            return backward ? rows[i].back : rows[i].forward;
-    return NULL;
-}
-
 /* The input gradient's way from dy [N, OH, OW, OUT] to dx [N, H, W, IN]. With S the stride, dx at i
  * takes part in y from (i + pad - (K - 1)) / S to (i + pad) / S: whole strides of the pad move dy,
  * what is left of it is the lead of dx. */
@@ -157,7 +140,7 @@ void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes 
 {
     float *in[CR_FREQUENCIES_MOST];
     float *out[CR_OUTPUTS_MOST];
-    int64_t offset[CR_OUTPUTS_MOST];
+    int64_t offset[CR_OUTPUTS_MOST] = {0};
     find_planes(in, m, slot);
     find_outputs(offset, t, tile);
     for (int p = 0; p < t->maps->outputs * t->maps->outputs; p++)
@@ -170,7 +153,7 @@ void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, i
 {
     const float *in[CR_OUTPUTS_MOST];
     float *out[CR_FREQUENCIES_MOST];
-    int64_t offset[CR_OUTPUTS_MOST];
+    int64_t offset[CR_OUTPUTS_MOST] = {0};
     find_planes(out, m, slot);
     find_outputs(offset, t, tile);
     for (int p = 0; p < t->maps->outputs * t->maps->outputs; p++)
