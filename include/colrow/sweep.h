@@ -90,6 +90,11 @@ typedef enum cr_sweep_state {
  * the first difference when the folder holds a run of another configuration. */
 cr_status cr_sweep_look(cr_sweep_state *state, const char *folder, const char *config);
 
+/* The first line that differs between two configurations as resolved, and the section it stands in:
+ * "expected learning_rate: `base: 0.002`, found `base: 0.001`". */
+#define CR_DIFFERENCE_MAX 512 /* B */
+void cr_sweep_difference(char *out, size_t bytes, const char *expected, const char *found);
+
 /* Leave the message of a failure in a run's folder, as failure.txt. */
 cr_status cr_sweep_note_failure(const char *folder, const char *message);
 
@@ -166,6 +171,7 @@ typedef struct cr_point {
 typedef struct cr_picture {
     const char *name; /* of its files, without ending */
     const char *title, *x, *y;
+    bool doubling;               /* x is on a logarithmic scale, of base 2 */
     char (*series)[CR_PATH_MAX]; /* [series_count] names; owned */
     int series_count;
     cr_point *points; /* [count], owned */

@@ -85,6 +85,11 @@ cr_status cr_options_settle(cr_run_options *options, int ranks);
  */
 cr_status cr_options_wanted(cr_data_wanted *wanted, const cr_run_options *options);
 
+/* The network that a run of these options trains, to tell what it costs: not initialized, shares of
+ * schedules at their largest. Opens the data where the network takes its shape from them. The
+ * caller frees. Not collective. */
+cr_status cr_options_net(cr_net **out, const cr_run_options *options);
+
 /* ---- a run ----------------------------------------------------------------------------------- */
 typedef struct cr_progress {
     int64_t step;          /* updates done */

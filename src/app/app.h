@@ -19,6 +19,7 @@ extern const cr_command cr_command_plot;
 extern const cr_command cr_command_study;
 extern const cr_command cr_command_study_error;
 extern const cr_command cr_command_study_sweep;
+extern const cr_command cr_command_study_scaling;
 
 /* The command of that name in a table ended by NULL; NULL when there is none. */
 const cr_command *cr_command_find(const cr_command *const *table, const char *name);

@@ -143,14 +143,14 @@ static cr_status print_json(const cr_net *net, const cr_run_options *options)
     for (int l = 0; l < net->layer_count; l++)
         (void)json_array_append_new(layers, layer_json(net, l)); /* a failure shows in json_dumps */
     json_t *whole = json_pack(
-        "{s:s,s:s,s:I,s:{s:f,s:f},s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "engine", net->engine->name,
-        "precision", net->engine->precision, "parameters", (json_int_t)cr_net_size(net),
-        "reduction", "paper", cr_macs_reduction_paper(&all.macs), "executed",
-        cr_macs_reduction_executed(&all.macs), "macs", macs_json(&all.macs), "memory_bytes",
-        (json_int_t)all.memory_bytes, "activation_bytes", (json_int_t)net->activation_bytes,
-        "optimizer_bytes", (json_int_t)all.optimizer_bytes, "message_bytes",
-        (json_int_t)all.message_bytes, "dense_bytes",
-        (json_int_t)(cr_net_size(net) * (int64_t)sizeof(float)), "layers", layers);
+        "{s:i,s:i,s:s,s:s,s:I,s:{s:f,s:f},s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "batch", options->batch,
+        "micro_batch", options->micro_batch, "engine", net->engine->name, "precision",
+        net->engine->precision, "parameters", (json_int_t)cr_net_size(net), "reduction", "paper",
+        cr_macs_reduction_paper(&all.macs), "executed", cr_macs_reduction_executed(&all.macs),
+        "macs", macs_json(&all.macs), "memory_bytes", (json_int_t)all.memory_bytes,
+        "activation_bytes", (json_int_t)net->activation_bytes, "optimizer_bytes",
+        (json_int_t)all.optimizer_bytes, "message_bytes", (json_int_t)all.message_bytes,
+        "dense_bytes", (json_int_t)(cr_net_size(net) * (int64_t)sizeof(float)), "layers", layers);
     char *text = json_dumps(whole, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(whole);
     CR_CHECK(text != NULL, CR_INTERNAL, "cannot make JSON of the figures");
@@ -161,44 +161,11 @@ static cr_status print_json(const cr_net *net, const cr_run_options *options)
 
 /* ---- subjects -------------------------------------------------------------------------------- */
 
-/* Shapes come from the network where it names them; else the data must be opened. */
-static cr_status find_shape(cr_data_wanted *shape, const cr_run_options *options)
-{
-    cr_data data = {0};
-    CR_TRY(cr_options_wanted(shape, options));
-    if (shape->c > 0 && shape->classes > 0)
-        return CR_OK;
-    CR_TRY(cr_data_open(&data, &options->data, shape, NULL));
-    *shape = (cr_data_wanted){data.train.h, data.train.w, data.train.c, data.train.classes};
-    cr_data_free(&data);
-    return CR_OK;
-}
-
-/* As in the steps of the schedules that keep most. */
-static void keep_most(cr_net *net, const cr_sample_options *sampling)
-{
-    double low = 0, ratio = 0, backward = 0;
-    cr_schedule_range(&low, &ratio, &sampling->schedule, sampling->ratio);
-    cr_schedule_range(&low, &backward, &sampling->backward.schedule, sampling->backward.ratio);
-    cr_net_set_ratios(net, ratio, backward);
-}
-
 static cr_status describe_config(const cr_run_options *options, bool json)
 {
-    cr_data_wanted shape = {0};
     cr_net *net = NULL;
-    CR_TRY(find_shape(&shape, options));
-    cr_net_plan plan = {.options = options->network,
-                        .sampling = options->sampling,
-                        .engine = options->engine,
-                        .precision = options->precision,
-                        .input = {shape.h, shape.w, shape.c},
-                        .classes = shape.classes,
-                        .rows = options->micro_batch,
-                        .extra = cr_dist_extra};
-    CR_TRY(cr_net_create(&net, &plan));
     cr_status status = CR_OK;
-    keep_most(net, &options->sampling);
+    CR_TRY(cr_options_net(&net, options));
     if (json)
         status = print_json(net, options);
     else

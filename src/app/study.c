@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cr_command *const studies[] = {&cr_command_study_error, &cr_command_study_sweep, NULL};
+static const cr_command *const studies[] = {&cr_command_study_error, &cr_command_study_sweep,
+                                            &cr_command_study_scaling, NULL};
 
 static cr_status run_command(cr_comm *comm, int argc, char **argv)
 {
@@ -28,6 +29,7 @@ static cr_status run_command(cr_comm *comm, int argc, char **argv)
 
 const cr_command cr_command_study = {
     .name = "study",
-    .summary = "errors of sampled products, sweeps of many runs: colrow study error|sweep ...",
+    .summary = "errors of sampled products, sweeps of many runs, scaling: colrow study "
+               "error|sweep|scaling ...",
     .run = run_command,
 };

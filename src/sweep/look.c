@@ -21,25 +21,32 @@ static int line_length(const char *text)
     return (int)strcspn(text, "\n");
 }
 
-/* Refuse, naming the first line that differs and the section it stands in. */
-static cr_status refuse_other(const char *folder, const char *there, const char *here)
+void cr_sweep_difference(char *out, size_t bytes, const char *expected, const char *found)
 {
     const char *section = "";
-    while (line_length(there) == line_length(here) &&
-           strncmp(there, here, strcspn(here, "\n")) == 0 && *here != '\0') {
-        if (*here != ' ')
-            section = here;
-        there += line_length(there) + (there[line_length(there)] == '\n');
-        here += line_length(here) + (here[line_length(here)] == '\n');
+    while (line_length(found) == line_length(expected) &&
+           strncmp(found, expected, strcspn(expected, "\n")) == 0 && *expected != '\0') {
+        if (*expected != ' ')
+            section = expected;
+        found += line_length(found) + (found[line_length(found)] == '\n');
+        expected += line_length(expected) + (expected[line_length(expected)] == '\n');
     }
-    bool inside = *here == ' ';
-    there += strspn(there, " ");
-    here += strspn(here, " ");
+    bool inside = *expected == ' ';
+    found += strspn(found, " ");
+    expected += strspn(expected, " ");
+    (void)snprintf(out, bytes, "expected %.*s%s`%.*s`, found `%.*s`",
+                   inside ? line_length(section) : 0, section, inside ? " " : "",
+                   line_length(expected), expected, line_length(found), found);
+}
+
+static cr_status refuse_other(const char *folder, const char *there, const char *here)
+{
+    char difference[CR_DIFFERENCE_MAX];
+    cr_sweep_difference(difference, sizeof difference, here, there);
     return cr_fail(CR_BAD_CONFIG, __FILE__, __LINE__,
-                   "%s: holds a run of another configuration: expected %.*s%s`%.*s`, found `%.*s`; "
-                   "choose another folder with -o, or remove this one",
-                   folder, inside ? line_length(section) : 0, section, inside ? " " : "",
-                   line_length(here), here, line_length(there), there);
+                   "%s: holds a run of another configuration: %s; choose another folder with -o, "
+                   "or remove this one",
+                   folder, difference);
 }
 
 cr_status cr_sweep_look(cr_sweep_state *state, const char *folder, const char *config)

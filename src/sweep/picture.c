@@ -122,6 +122,8 @@ static void print_script(FILE *file, const void *what)
     print_label(file, "title", picture->title);
     print_label(file, "xlabel", picture->x);
     print_label(file, "ylabel", picture->y);
+    if (picture->doubling)
+        (void)fputs("set logscale x 2\n", file);
     for (int s = 0; s < picture->series_count; s++)
         print_points(file, picture, s);
     (void)fputs("plot \\\n", file);

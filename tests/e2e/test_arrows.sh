@@ -20,8 +20,9 @@ declare -A MAY=(
     [dist]="comm net sample engine"
     [train]="config dist net optim data checkpoint comm sample engine"
     [sweep]="train config"
+    [scaling]="sweep train net"
     [study]="train comm sample engine"
-    [app]="study sweep train config dist net optim data checkpoint comm sample engine"
+    [app]="study scaling sweep train config dist net optim data checkpoint comm sample engine"
 )
 
 bad() {

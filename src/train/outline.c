@@ -1,0 +1,41 @@
+/* outline: the network of a configuration without a run, to tell what it costs. */
+#include "train.h"
+
+/* Shapes come from the network where it names them; else the data must be opened. */
+static cr_status find_shape(cr_data_wanted *shape, const cr_run_options *options)
+{
+    cr_data data = {0};
+    CR_TRY(cr_options_wanted(shape, options));
+    if (shape->c > 0 && shape->classes > 0)
+        return CR_OK;
+    CR_TRY(cr_data_open(&data, &options->data, shape, NULL));
+    *shape = (cr_data_wanted){data.train.h, data.train.w, data.train.c, data.train.classes};
+    cr_data_free(&data);
+    return CR_OK;
+}
+
+/* As in the steps of the schedules that keep most. */
+static void keep_most(cr_net *net, const cr_sample_options *sampling)
+{
+    double low = 0, ratio = 0, backward = 0;
+    cr_schedule_range(&low, &ratio, &sampling->schedule, sampling->ratio);
+    cr_schedule_range(&low, &backward, &sampling->backward.schedule, sampling->backward.ratio);
+    cr_net_set_ratios(net, ratio, backward);
+}
+
+cr_status cr_options_net(cr_net **out, const cr_run_options *options)
+{
+    cr_data_wanted shape = {0};
+    CR_TRY(find_shape(&shape, options));
+    cr_net_plan plan = {.options = options->network,
+                        .sampling = options->sampling,
+                        .engine = options->engine,
+                        .precision = options->precision,
+                        .input = {shape.h, shape.w, shape.c},
+                        .classes = shape.classes,
+                        .rows = options->micro_batch,
+                        .extra = cr_dist_extra};
+    CR_TRY(cr_net_create(out, &plan));
+    keep_most(*out, &options->sampling);
+    return CR_OK;
+}
