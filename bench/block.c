@@ -132,7 +132,8 @@ static void make_spans(trial *t)
     int count = 0;
     for (; cr_net_parameter(t->net, count) != NULL; count++) {
         const cr_parameter *p = cr_net_parameter(t->net, count);
-        t->spans[count] = (cr_optim_span){p->offset, p->count, cr_parameter_row(p), p->decay};
+        t->spans[count] =
+            (cr_optim_span){p->offset, p->count, cr_parameter_row(p), p->decay, p->rank > 1};
     }
     must(cr_optim_create(&t->optim, &momentum, t->net->parameter_count, t->spans, count));
 }

@@ -9,11 +9,14 @@
 
 #define CR_OPTIM_PARAMETERS 64 /* B, for the options of one rule */
 #define CR_OPTIM_STATES 2      /* arrays a rule may keep */
+#define CR_OPTIM_NORMS 2       /* norms a rule may take of a span */
 
 typedef struct cr_optim_options {
     cr_word rule;        /* file name in rules/ */
     double weight_decay; /* L2: weight_decay * w is added to the gradient of weights that decay */
     double clip_norm;    /* largest global norm of the gradient; 0: no clipping */
+    cr_words no_decay; /* patterns of parameters that do not decay, beside those of one dimension */
+    cr_words no_adaptation; /* likewise of those that rules with norms treat without them */
     _Alignas(16) unsigned char parameters[CR_OPTIM_PARAMETERS]; /* the rule's own options */
 } cr_optim_options;
 
@@ -24,18 +27,21 @@ typedef struct cr_optim_span {
     int64_t offset, count; /* in the flat array */
     int64_t row;           /* floats of a row, at least 1; count is a multiple */
     bool decay;            /* weight decay applies (kernels), or not (bias, batch norm) */
+    bool adapt;            /* rules with norms adapt the rate to those of this span */
 } cr_optim_span;
 
-/* What one call of a rule's update sees: a span's slice of the flat arrays. */
+/* What one call of a rule's function sees: a span's slice of the flat arrays. */
 typedef struct cr_optim_slice {
     int64_t count;
     float *w;                      /* [count] parameters, updated */
-    const float *g;                /* [count] gradients */
+    const float *g;                /* [count] gradients; NULL in an update that needs none */
     float *state[CR_OPTIM_STATES]; /* [count] each, updated */
     double rate;                   /* learning rate */
     double decay;                  /* weight decay, 0 where none applies */
     double gradient_scale;         /* from clipping: g counts as gradient_scale * g */
     int64_t step;                  /* 1 for the first update */
+    bool adapt;                    /* the span's */
+    double norms[CR_OPTIM_NORMS];  /* of the whole span, as measured; only for `update` */
     const void *parameters;        /* the rule's own options */
 } cr_optim_slice;
 
@@ -43,6 +49,10 @@ typedef struct cr_optim_rule {
     const char *name;                        /* = file name = config word */
     const cr_option *options;                /* beyond those of cr_optim_options; NULL: none */
     const char *states[CR_OPTIM_STATES + 1]; /* names of its arrays, ended by NULL */
+    /* A pass over all slices before any update, for rules that need norms of whole spans: adds the
+     * slice's share of their squares to squares. Leaves w alone. NULL: no norms */
+    void (*measure)(const cr_optim_slice *slice, double squares[CR_OPTIM_NORMS]);
+    bool takes_in; /* `measure` takes the gradient into the states: `update` is given none */
     void (*update)(const cr_optim_slice *slice);
 } cr_optim_rule;
 
@@ -67,7 +77,8 @@ typedef struct cr_optim {
     const cr_optim_span *spans;    /* borrowed */
     int span_count;
     cr_optim_chunk *chunks; /* [chunk_count], owned: the spans in pieces that threads share */
-    double *square_sums;    /* [chunk_count], owned: of the gradient, for its norm */
+    double *squares;        /* [chunk_count, CR_OPTIM_NORMS], owned: sums of a chunk, for norms */
+    double *norms;          /* [span_count, CR_OPTIM_NORMS], owned: of a rule that measures */
     int64_t chunk_count;
     float *scratch; /* [threads, chunk_most], owned: gradients on their way in */
     int64_t chunk_most;
@@ -90,13 +101,16 @@ typedef struct cr_optim_hooks {
     void (*updated)(void *self, int span, int64_t first, int64_t rows); /* NULL: nobody */
 } cr_optim_hooks;
 
-/* One update of w [count] by the gradients that `hooks` gives; as cr_optim_update. */
+/* One update of w [count] by the gradients that `hooks` gives; as cr_optim_update. They are read
+ * once, once more for clipping, and once more by a rule with norms that does not take them in: what
+ * lies compact is spread out anew, which costs less memory than holding it. */
 cr_status cr_optim_update_by(cr_optim *optim, float *w, const cr_optim_hooks *hooks, double rate,
                              double *norm);
 
 /* One update of w [count] by gradients g [count] at learning rate `rate`; clips by the global norm
  * over all spans where asked. *norm gets the gradient's norm before clipping, or -1 when it was not
- * needed. CR_DIVERGED when a norm that was needed is not finite. Threads do not change the bits. */
+ * needed. CR_DIVERGED when a norm that was needed is not finite; w is then as it was. Norms count
+ * the zeros of what sampling left out. Threads do not change the bits. */
 cr_status cr_optim_update(cr_optim *optim, float *w, const float *g, double rate, double *norm);
 
 /* ---- learning rate --------------------------------------------------------------------------- */

@@ -1,17 +1,16 @@
 /*
- * optim: one update of all parameters, in one pass over the flat arrays.
+ * optim: one update of all parameters, in one pass over the flat arrays; before it, where they are
+ * asked for, one for the norm of the gradient and one for the norms that a rule wants (norms.c).
  *
  * The spans are cut once into chunks of at most CHUNK floats, which threads share. A rule works
- * element by element, and the square sum for clipping is kept by chunk and added in chunk order; so
- * neither depends on the number of threads.
- *
- *     clipping by global norm (Pascanu, Mikolov & Bengio 2013):  g <- g min(1, clip_norm / |g|)
+ * element by element, so how many threads there are changes no bit.
  */
-#include "colrow/optim.h"
+#include "norms.h"
 
 #include <float.h>
 #include <math.h>
 #include <omp.h>
+#include <string.h>
 
 enum { CHUNK = 16384 }; /* floats: 64 KiB, so that a chunk's arrays fit in an L2 cache */
 
@@ -77,8 +76,10 @@ static cr_status allocate_all(cr_optim *optim)
     }
     CR_TRY(allocate(&memory, optim->chunk_count, sizeof(*optim->chunks)));
     optim->chunks = memory;
-    CR_TRY(allocate(&memory, optim->chunk_count, sizeof(*optim->square_sums)));
-    optim->square_sums = memory;
+    CR_TRY(allocate(&memory, optim->chunk_count, CR_OPTIM_NORMS * sizeof(*optim->squares)));
+    optim->squares = memory;
+    CR_TRY(allocate(&memory, optim->span_count, CR_OPTIM_NORMS * sizeof(*optim->norms)));
+    optim->norms = memory;
     CR_TRY(allocate(&memory, optim->threads * optim->chunk_most, sizeof(float)));
     optim->scratch = memory;
     return CR_OK;
@@ -113,62 +114,20 @@ void cr_optim_free(cr_optim *optim)
     for (int s = 0; s < CR_OPTIM_STATES; s++)
         CR_FREE(optim->state[s]);
     CR_FREE(optim->chunks);
-    CR_FREE(optim->square_sums);
+    CR_FREE(optim->squares);
+    CR_FREE(optim->norms);
     CR_FREE(optim->scratch);
     *optim = (cr_optim){0};
-}
-
-static double square_sum(const float *g, int64_t count)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; i++)
-        sum += (double)g[i] * (double)g[i];
-    return sum;
-}
-
-static bool worth_threads(const cr_optim *optim)
-{
-    return optim->chunk_count > 1 && omp_get_max_threads() > 1;
-}
-
-/* The gradient of a chunk, by the hook. */
-static const float *read_chunk(const cr_optim *optim, const cr_optim_hooks *hooks,
-                               const cr_optim_chunk *chunk)
-{
-    int64_t row = optim->spans[chunk->span].row;
-    float *scratch = optim->scratch + omp_get_thread_num() * optim->chunk_most;
-    return hooks->gradient(hooks->self, scratch, chunk->span, chunk->start / row,
-                           chunk->count / row);
-}
-
-static double gradient_norm(const cr_optim *optim, const cr_optim_hooks *hooks)
-{
-#pragma omp parallel for schedule(static) num_threads(optim->threads) if (worth_threads(optim))
-    for (int64_t c = 0; c < optim->chunk_count; c++) {
-        const cr_optim_chunk *chunk = &optim->chunks[c];
-        optim->square_sums[c] = square_sum(read_chunk(optim, hooks, chunk), chunk->count);
-    }
-    double sum = 0;
-    for (int64_t c = 0; c < optim->chunk_count; c++)
-        sum += optim->square_sums[c];
-    return sqrt(sum);
 }
 
 /* Update one chunk; `whole` has what is the same for all. */
 static void update_chunk(const cr_optim *optim, const cr_optim_slice *whole,
                          const cr_optim_hooks *hooks, const cr_optim_chunk *chunk)
 {
-    const cr_optim_span *span = &optim->spans[chunk->span];
-    int64_t offset = span->offset + chunk->start;
-    int64_t row = span->row;
-    cr_optim_slice slice = *whole;
-    slice.count = chunk->count;
-    slice.w += offset;
-    slice.g = read_chunk(optim, hooks, chunk);
-    for (int s = 0; optim->rule->states[s] != NULL; s++)
-        slice.state[s] = optim->state[s] + offset;
-    slice.decay = span->decay ? optim->options.weight_decay : 0.0;
+    int64_t row = optim->spans[chunk->span].row;
+    cr_optim_slice slice = cr_chunk_slice(optim, whole, chunk);
+    slice.g = optim->rule->takes_in ? NULL : cr_chunk_gradient(optim, hooks, chunk);
+    memcpy(slice.norms, optim->norms + (size_t)chunk->span * CR_OPTIM_NORMS, sizeof slice.norms);
     optim->rule->update(&slice);
     if (hooks->updated != NULL)
         hooks->updated(hooks->self, chunk->span, chunk->start / row, chunk->count / row);
@@ -178,17 +137,19 @@ cr_status cr_optim_update_by(cr_optim *optim, float *w, const cr_optim_hooks *ho
                              double *norm)
 {
     double limit = optim->options.clip_norm;
-    double found = limit > 0 ? gradient_norm(optim, hooks) : -1.0;
+    double found = limit > 0 ? cr_norm_of_gradient(optim, hooks) : -1.0;
     CR_CHECK(isfinite(found), CR_DIVERGED,
              "update %lld: expected a gradient of finite norm, found %g",
              (long long)optim->step + 1, found);
-    optim->step++;
     const cr_optim_slice whole = {.w = w,
                                   .rate = rate,
                                   .gradient_scale = found > limit ? limit / found : 1.0,
-                                  .step = optim->step,
+                                  .step = optim->step + 1,
                                   .parameters = optim->options.parameters};
-#pragma omp parallel for schedule(static) num_threads(optim->threads) if (worth_threads(optim))
+    if (optim->rule->measure != NULL)
+        CR_TRY(cr_norms_measure(optim, &whole, hooks));
+    optim->step++;
+#pragma omp parallel for schedule(static) num_threads(optim->threads) if (cr_chunks_share(optim))
     for (int64_t c = 0; c < optim->chunk_count; c++)
         update_chunk(optim, &whole, hooks, &optim->chunks[c]);
     *norm = found;
@@ -243,5 +204,17 @@ const cr_option cr_optim_option_table[] = {
      .low = 0,
      .high = FLT_MAX,
      .help = "largest global norm of the gradient; 0: no clipping"},
+    {.name = "no_decay",
+     .kind = CR_OPTION_WORDS,
+     .offset = offsetof(cr_optim_options, no_decay),
+     .fallback = "[]",
+     .help =
+         "patterns of layers (fc3) or parameters (fc*/kernel) that do not decay, beside those of "
+         "one dimension"},
+    {.name = "no_adaptation",
+     .kind = CR_OPTION_WORDS,
+     .offset = offsetof(cr_optim_options, no_adaptation),
+     .fallback = "[]",
+     .help = "lars, lamb: likewise of those whose rate is not adapted to norms"},
     {.name = NULL},
 };

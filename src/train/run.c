@@ -32,13 +32,7 @@ static cr_status make_net(cr_run *run)
 static cr_status make_optimizer(cr_run *run)
 {
     int count = 0;
-    while (cr_net_parameter(run->net, count) != NULL)
-        count++;
-    CR_TRY(cr_alloc((void **)&run->spans, (size_t)count * sizeof *run->spans));
-    for (int i = 0; i < count; i++) {
-        const cr_parameter *p = cr_net_parameter(run->net, i);
-        run->spans[i] = (cr_optim_span){p->offset, p->count, cr_parameter_row(p), p->decay};
-    }
+    CR_TRY(cr_spans_make(&run->spans, &count, run->net, &run->options.optimizer));
     return cr_optim_create(&run->optim, &run->options.optimizer, run->net->parameter_count,
                            run->spans, count);
 }

@@ -14,6 +14,11 @@ cr_status cr_epoch_evaluate(cr_run *run);
  * stands between it and the first step, so that a run that is refused leaves these files alone. */
 cr_status cr_folder_begin(cr_run *run);
 
+/* The net's parameters, in their order, for the optimizer; the caller frees *spans. CR_BAD_CONFIG
+ * for a pattern that matches none. Not collective. */
+cr_status cr_spans_make(cr_optim_span **spans, int *count, const cr_net *net,
+                        const cr_optim_options *options);
+
 /* Write a checkpoint of run->progress.step and prune older ones. */
 cr_status cr_state_save(cr_run *run);
 

@@ -77,7 +77,7 @@ static void check_row(const cr_optim_rule *rule)
     const cr_option *option = rule->options;
     for (; option != NULL && option->name != NULL; option++)
         assert_true(option->offset < CR_OPTIM_PARAMETERS && option->fallback != NULL);
-    const cr_optim_span span = {0, 10, 1, true};
+    const cr_optim_span span = {0, 10, 1, true, true};
     run r = run_of(rule, 10, &span, 1);
     cr_optim optim;
     ASSERT_OK(cr_optim_create(&optim, &r.options, 10, &span, 1));
@@ -95,23 +95,24 @@ static void rows_are_complete(void **state)
     for_each_rule(check_row);
 }
 
-/* Alike elements end alike wherever they stand in a vector or chunk; nothing behind is touched. */
+/* Alike elements end alike wherever they stand in a vector or chunk, and, where no norm of all of
+ * them counts, however many they are; nothing behind is touched. */
 static void check_sizes(const cr_optim_rule *rule)
 {
     const int64_t sizes[] = {0, 1, 15, 16, 17, LARGE};
     static float w[LARGE + MARGIN];
     float one[5 + MARGIN];
-    const cr_optim_span five = {0, 5, 1, true};
+    const cr_optim_span five = {0, 5, 1, true, true};
     run small = run_of(rule, 5, &five, 1);
     small.options.weight_decay = 0.01;
     (void)run_updates(one, &small);
     for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-        const cr_optim_span span = {0, sizes[s], 1, true};
+        const cr_optim_span span = {0, sizes[s], 1, true, true};
         run r = run_of(rule, sizes[s], &span, 1);
         r.options.weight_decay = 0.01;
         (void)run_updates(w, &r);
         for (int64_t i = 0; i < sizes[s]; i++)
-            assert_true(w[i] == one[i % 5] && w[i] != start_of(i));
+            assert_true(w[i] == (rule->measure == NULL ? one : w)[i % 5] && w[i] != start_of(i));
         for (int64_t i = sizes[s]; i < sizes[s] + MARGIN; i++)
             assert_true(w[i] == start_of(i));
     }
@@ -126,7 +127,8 @@ static void every_size_works(void **state)
 static void check_threads(const cr_optim_rule *rule)
 {
     static float one[LARGE + MARGIN], two[LARGE + MARGIN];
-    const cr_optim_span spans[] = {{0, 70001, 1, true}, {70001, LARGE - 70001, 1, false}};
+    const cr_optim_span spans[] = {{0, 70001, 1, true, true},
+                                   {70001, LARGE - 70001, 1, false, false}};
     run r = run_of(rule, LARGE, spans, 2);
     r.options.weight_decay = 0.01;
     r.options.clip_norm = 0.5;
@@ -144,22 +146,34 @@ static void threads_do_not_change_bits(void **state)
     for_each_rule(check_threads);
 }
 
-/* One span or several, in any order: the same; a parameter in no span stays as it is. */
+/* Each span goes its own way, whatever others there are, in any order; a parameter in no span stays
+ * as it is. One span or several are the same where no norm of them counts. */
 static void check_spans(const cr_optim_rule *rule)
 {
-    static float whole[LARGE + MARGIN], parts[LARGE + MARGIN];
-    const cr_optim_span all = {0, LARGE, 1, true};
-    const cr_optim_span spans[] = {
-        {50000, LARGE - 50000, 1, true}, {0, 3, 1, true}, {3, 0, 1, true}, {4, 49996, 1, true}};
-    run r = run_of(rule, LARGE, &all, 1);
+    static float whole[LARGE + MARGIN], parts[LARGE + MARGIN], one[LARGE + MARGIN];
+    const cr_optim_span all = {0, LARGE, 1, true, true};
+    const cr_optim_span spans[] = {{50000, LARGE - 50000, 1, true, true},
+                                   {0, 3, 1, true, true},
+                                   {3, 0, 1, true, true},
+                                   {4, 49996, 1, true, true}};
+    run r = run_of(rule, LARGE, spans, 4);
     r.options.weight_decay = 0.01;
-    (void)run_updates(whole, &r);
-    r.spans = spans;
-    r.span_count = 4;
     (void)run_updates(parts, &r);
     assert_true(parts[3] == start_of(3));
+    for (int s = 0; s < 4; s++) {
+        r.spans = &spans[s];
+        r.span_count = 1;
+        (void)run_updates(one, &r);
+        assert_memory_equal(one + spans[s].offset, parts + spans[s].offset,
+                            (size_t)spans[s].count * sizeof(float));
+    }
+    r.spans = &all;
+    (void)run_updates(whole, &r);
     parts[3] = whole[3];
-    assert_memory_equal(whole, parts, LARGE * sizeof(float));
+    if (rule->measure == NULL)
+        assert_memory_equal(whole, parts, LARGE * sizeof(float));
+    else
+        assert_memory_not_equal(whole, parts, LARGE * sizeof(float));
 }
 
 static void spans_do_not_touch_each_other(void **state)
@@ -172,7 +186,7 @@ static void spans_do_not_touch_each_other(void **state)
 static void check_decay(const cr_optim_rule *rule)
 {
     float w[10 + MARGIN];
-    const cr_optim_span spans[] = {{0, 5, 1, true}, {5, 5, 1, false}};
+    const cr_optim_span spans[] = {{0, 5, 1, true, true}, {5, 5, 1, false, false}};
     run r = run_of(rule, 10, spans, 2);
     r.gradient_scale = 0;
     r.options.weight_decay = 0.1;
@@ -193,7 +207,7 @@ static void decay_is_by_span(void **state)
 static void check_clipping(const cr_optim_rule *rule)
 {
     float clipped[10 + MARGIN], scaled[10 + MARGIN];
-    const cr_optim_span span = {0, 10, 1, false};
+    const cr_optim_span span = {0, 10, 1, false, false};
     run r = run_of(rule, 10, &span, 1);
     r.updates = 1;
     r.options.clip_norm = 1e6; /* no clipping, but the norm */
@@ -217,7 +231,7 @@ static void clipping_scales_the_gradient(void **state)
 static void check_descent(const cr_optim_rule *rule)
 {
     float w = 1;
-    const cr_optim_span span = {0, 1, 1, true};
+    const cr_optim_span span = {0, 1, 1, true, false}; /* a rate by norms is another length */
     run r = run_of(rule, 1, &span, 1);
     cr_optim optim;
     ASSERT_OK(cr_optim_create(&optim, &r.options, 1, &span, 1));
@@ -228,6 +242,39 @@ static void check_descent(const cr_optim_rule *rule)
     }
     ASSERT_NEAR((double)w, 3.0, 0.2);
     cr_optim_free(&optim);
+}
+
+/* A rule that adapts changes two spans by the same share of their norm, whatever the size of their
+ * gradients (beyond roundings of about 2^-24 of the weights, and lamb's epsilon beside gradients of
+ * at least 1e-2); without adaptation it does not. */
+static void check_adaptation(const cr_optim_rule *rule)
+{
+    float w[2][20 + MARGIN];
+    double share[2][2]; /* adapted or not, small gradient or large */
+    for (int adapt = 0; adapt < 2; adapt++)
+        for (int size = 0; size < 2; size++) {
+            const cr_optim_span span = {0, 20, 1, true, adapt == 1};
+            run r = run_of(rule, 20, &span, 1);
+            r.updates = 1;
+            r.gradient_scale = size == 1 ? 100.0F : 1.0F;
+            (void)run_updates(w[size], &r);
+            double change = 0, norm = 0;
+            for (int i = 0; i < 20; i++) {
+                change += pow((double)w[size][i] - (double)start_of(i), 2);
+                norm += pow((double)start_of(i), 2);
+            }
+            share[adapt][size] = sqrt(change / norm);
+        }
+    if (rule->measure == NULL)
+        return;
+    ASSERT_NEAR(share[1][0] / share[1][1], 1.0, 2e-3);
+    assert_true(share[0][0] != share[1][0]);
+}
+
+static void norms_set_the_length(void **state)
+{
+    (void)state;
+    for_each_rule(check_adaptation);
 }
 
 static void rules_descend(void **state)
@@ -245,6 +292,7 @@ int main(void)
         cmocka_unit_test(spans_do_not_touch_each_other),
         cmocka_unit_test(decay_is_by_span),
         cmocka_unit_test(clipping_scales_the_gradient),
+        cmocka_unit_test(norms_set_the_length),
         cmocka_unit_test(rules_descend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

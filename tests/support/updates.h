@@ -26,8 +26,11 @@ static inline void updater_start(updater *u, cr_net *net, const char *rule)
     for (; cr_net_parameter(net, count) != NULL; count++) {
         const cr_parameter *p = cr_net_parameter(net, count);
         assert_true(count < UPDATE_SPANS);
-        u->spans[count] = (cr_optim_span){
-            .offset = p->offset, .count = p->count, .row = cr_parameter_row(p), .decay = p->decay};
+        u->spans[count] = (cr_optim_span){.offset = p->offset,
+                                          .count = p->count,
+                                          .row = cr_parameter_row(p),
+                                          .decay = p->decay,
+                                          .adapt = p->rank > 1};
     }
     ASSERT_OK(cr_optim_create(&u->optim, &options, net->parameter_count, u->spans, count));
 }

@@ -35,7 +35,7 @@ static void set(cr_optim_options *options, const char *name, const char *text)
 /* Five updates of the four parameters. */
 static void run(float w[SIZE], const cr_optim_options *options, double rate)
 {
-    const cr_optim_span span = {0, SIZE, 1, true};
+    const cr_optim_span span = {0, SIZE, 1, true, true};
     cr_optim optim;
     memcpy(w, START, sizeof(START));
     ASSERT_OK(cr_optim_create(&optim, options, SIZE, &span, 1));
@@ -171,7 +171,7 @@ static void clipping_is_by_the_global_norm(void **state)
 {
     (void)state;
     const float g[3] = {3, 100, 4};
-    const cr_optim_span spans[] = {{0, 1, 1, false}, {2, 1, 1, false}};
+    const cr_optim_span spans[] = {{0, 1, 1, false, false}, {2, 1, 1, false, false}};
     const double limits[] = {2.5, 5, 10};
     const float expected[] = {-1.5F, -3, -3};
     for (int i = 0; i < 3; i++) {
@@ -193,7 +193,7 @@ static void norm_does_not_overflow(void **state)
 {
     (void)state;
     const float g[2] = {1e30F, 1e30F};
-    const cr_optim_span span = {0, 2, 1, false};
+    const cr_optim_span span = {0, 2, 1, false, false};
     float w[2] = {0};
     double norm = 0;
     cr_optim optim;
@@ -210,7 +210,7 @@ static void broken_gradients_are_refused(void **state)
 {
     (void)state;
     const float broken[] = {NAN, INFINITY};
-    const cr_optim_span span = {0, 3, 1, false};
+    const cr_optim_span span = {0, 3, 1, false, false};
     cr_optim optim;
     cr_optim_options options = options_of("momentum");
     options.clip_norm = 1;
@@ -230,9 +230,11 @@ static void broken_gradients_are_refused(void **state)
 static void bad_set_ups_are_refused(void **state)
 {
     (void)state;
-    const cr_optim_span inside = {2, 8, 1, true};
-    const cr_optim_span outside[] = {
-        {-1, 2, 1, true}, {0, -1, 1, true}, {3, 8, 1, true}, {11, 0, 1, true}};
+    const cr_optim_span inside = {2, 8, 1, true, true};
+    const cr_optim_span outside[] = {{-1, 2, 1, true, true},
+                                     {0, -1, 1, true, true},
+                                     {3, 8, 1, true, true},
+                                     {11, 0, 1, true, true}};
     cr_optim optim;
     cr_optim_options options = options_of("sgd");
     for (int i = 0; i < 4; i++) {
