@@ -115,24 +115,41 @@ cr_status cr_optim_update(cr_optim *optim, float *w, const float *g, double rate
 
 /* ---- learning rate --------------------------------------------------------------------------- */
 typedef struct cr_rate_options {
-    double base;          /* learning rate after warm-up */
+    double base;          /* learning rate after warm-up, before scaling */
+    cr_word scaling;      /* none | linear | sqrt: how the base grows with the batch */
+    int reference_batch;  /* the batch that `base` is meant for; 0 where nothing is scaled */
     cr_word schedule;     /* constant | steps | exponential | cosine */
     cr_ints at;           /* steps: updates after which `factor` is applied */
     double factor;        /* steps, exponential: what the rate is multiplied by */
     int64_t every_steps;  /* exponential: updates between two applications of `factor`; 0: once an
                              epoch */
     double final;         /* cosine: the rate at the end */
-    int64_t warmup_steps; /* updates over which the rate grows linearly from base / warmup_steps */
+    int64_t warmup_steps; /* updates over which the rate grows linearly; 0: none, or ... */
+    double warmup_epochs; /* ... as many as so many epochs have */
 } cr_rate_options;
 
 extern const cr_option cr_rate_option_table[];
 const char *const *cr_rate_schedule_names(void);
+const char *const *cr_rate_scaling_names(void);
 
 /* Refuse options that do not go together (CR_BAD_CONFIG), e.g. `steps` without `at`. */
 cr_status cr_rate_check(const cr_rate_options *options);
 
-/* Rate of update number `step` (0 for the first) of a run of `total` updates, `per_epoch` an epoch.
- * Warm-up, then the schedule on the count of all updates. */
-double cr_rate_at(const cr_rate_options *options, int64_t step, int64_t total, int64_t per_epoch);
+/* The rates of a run, settled. */
+typedef struct cr_rate {
+    cr_rate_options options;
+    double base;    /* scaled */
+    double start;   /* where warm-up begins: the base before scaling where that raised it, else 0 */
+    int64_t warmup; /* updates of it */
+    int64_t total;  /* updates of the run */
+} cr_rate;
+
+/* Of a run of `total` updates that begins with `batch`; `warmup` of them, in place of the options'
+ * steps or epochs, are warm-up. */
+cr_rate cr_rate_make(const cr_rate_options *options, int batch, int64_t warmup, int64_t total);
+
+/* Rate of update number `step` (0 for the first), which whole `epochs` precede: warm-up, then the
+ * schedule on the count of all updates. */
+double cr_rate_at(const cr_rate *rate, int64_t step, int64_t epochs);
 
 #endif

@@ -78,9 +78,8 @@ int cr_sample_count(double ratio, int minimum, int n);
  * ascend. */
 cr_status cr_schedule_check(const cr_ratios *schedule, const char *key);
 
-/* The ratio at step number `step` (from 0) of a run of `per_epoch` steps an epoch; `ratio` before
- * the first key. */
-double cr_schedule_ratio(const cr_ratios *schedule, double ratio, int64_t step, int64_t per_epoch);
+/* The ratio after `step` steps, which are `epochs` epochs; `ratio` before the first key. */
+double cr_schedule_ratio(const cr_ratios *schedule, double ratio, int64_t step, double epochs);
 
 /* Smallest and largest ratio of any step. */
 void cr_schedule_range(double *low, double *high, const cr_ratios *schedule, double ratio);

@@ -41,10 +41,11 @@ typedef struct cr_log_options {
 } cr_log_options;
 
 typedef struct cr_run_options {
-    int batch;       /* samples of a step, all ranks together */
-    int micro_batch; /* samples a rank works on at once; 0: about batch / ranks */
-    int epochs;      /* 0: by steps */
-    int64_t steps;   /* updates; 0: by epochs */
+    int batch;                /* samples of a step, all ranks together */
+    cr_ratios batch_schedule; /* epoch -> what `batch` is from then on */
+    int micro_batch;          /* samples a rank works on at once; 0: about batch / ranks */
+    int epochs;               /* 0: by steps */
+    int64_t steps;            /* updates; 0: by epochs */
     cr_word engine, precision;
     int threads; /* a rank; 0: chosen from the machine */
     int64_t seed;
@@ -80,6 +81,27 @@ cr_status cr_options_describe(char **text);
 /* Settle what depends on the number of ranks (micro_batch) and refuse what does not go together
  * (CR_BAD_CONFIG). Not collective. */
 cr_status cr_options_settle(cr_run_options *options, int ranks);
+
+/* ---- the course of a run: which samples make an update -----------------------------------------
+ * An epoch has one batch, and an update for every whole or partial batch of its samples. */
+typedef struct cr_place {
+    int64_t epoch;     /* from 0 */
+    int64_t step;      /* updates of this epoch that precede */
+    int64_t per_epoch; /* updates of this epoch */
+    int batch;         /* samples of its updates, but perhaps the last */
+} cr_place;
+
+/* Of update number `step` (0 for the first), with `samples` an epoch. Not collective. */
+cr_place cr_course_place(const cr_run_options *options, int64_t samples, int64_t step);
+
+/* Epochs that precede, the part of the one under way included. Not collective. */
+double cr_place_epochs(const cr_place *place);
+
+/* Updates of the first `epochs` epochs, rounded to a whole one. Not collective. */
+int64_t cr_course_steps(const cr_run_options *options, int64_t samples, double epochs);
+
+/* The largest batch of any epoch. Not collective. */
+int cr_course_largest(const cr_run_options *options);
 
 /* Shape and classes that the network asks for, 0 where it takes what the data has. Not collective.
  */
@@ -139,7 +161,8 @@ typedef struct cr_run {
     uint32_t *order;      /* [train.count] of the epoch under way; owned */
     int64_t order_epoch;  /* which one it is; -1: none yet */
 
-    int64_t per_epoch, total; /* updates */
+    int64_t total; /* updates */
+    cr_rate rate;
     cr_progress progress;
     cr_meter meter;
     bool stopping; /* a signal or the time limit asked to end */
@@ -173,6 +196,10 @@ void cr_run_give_back_statistics(cr_run *run); /* not collective */
 
 /* Exact loss and accuracy over a part of the data. */
 cr_status cr_run_evaluate(cr_run *run, cr_result *result, const cr_data_part *part);
+
+/* Where update number `step` (0 for the first) stands, and its learning rate. Not collective. */
+cr_place cr_run_place(const cr_run *run, int64_t step);
+double cr_run_rate(const cr_run *run, int64_t step);
 
 /* xxh64 of all parameters in the order of the layers. Not collective. */
 uint64_t cr_run_weights_hash(const cr_run *run);

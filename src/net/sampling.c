@@ -65,8 +65,8 @@ cr_status cr_net_plan_sampling(cr_net *net)
 {
     cr_sample_options *sampling = &net->sampling;
     cr_backward_options *backward = &sampling->backward;
-    double first = cr_schedule_ratio(&sampling->schedule, sampling->ratio, 0, 1);
-    double first_backward = cr_schedule_ratio(&backward->schedule, backward->ratio, 0, 1);
+    double first = cr_schedule_ratio(&sampling->schedule, sampling->ratio, 0, 0);
+    double first_backward = cr_schedule_ratio(&backward->schedule, backward->ratio, 0, 0);
     double low = 0, high = 0;
     CR_TRY(check_patterns(net));
     cr_schedule_range(&low, &high, &sampling->schedule, sampling->ratio);

@@ -1,13 +1,18 @@
 /*
  * rate: the learning rate of each update, as a row of a table for each schedule.
  *
- * t: updates done before this one; T: updates of the run; W: updates of warm-up.
+ *     B = base                                             scaling: none
+ *     B = base (batch / reference_batch)                   linear (Goyal et al. 2017)
+ *     B = base sqrt(batch / reference_batch)               sqrt (Krizhevsky 2014)
  *
- *     warm-up       base (t + 1) / W             for t < W (Goyal et al. 2017)
- *     constant      base
- *     steps         base factor^(how many of `at` are <= t)
- *     exponential   base factor^floor(t / every)      every_steps, or an epoch
- *     cosine        final + (base - final) (1 + cos(pi (t - W) / (T - W))) / 2
+ * t: updates done before this one; T: updates of the run; W: updates of warm-up; S: base where
+ * scaling has raised it, else 0.
+ *
+ *     warm-up       S + (B - S) (t + 1) / W     for t < W (Goyal et al. 2017: gradual)
+ *     constant      B
+ *     steps         B factor^(how many of `at` are <= t)
+ *     exponential   B factor^floor(t / every_steps), or factor^epochs
+ *     cosine        final + (B - final) (1 + cos(pi (t - W) / (T - W))) / 2
  *                   (Loshchilov & Hutter 2017, eq. (5), one period; `final` is met at t = T)
  */
 #include "colrow/optim.h"
@@ -19,13 +24,13 @@
 static const double PI = 3.141592653589793;
 
 typedef struct moment {
-    int64_t step, total, per_epoch;
+    int64_t step, epochs; /* done */
 } moment;
 
 typedef struct schedule {
     const char *name;
     bool uses_at;
-    double (*rate)(const cr_rate_options *options, const moment *now);
+    double (*rate)(const cr_rate *rate, const moment *now);
 } schedule;
 
 static int64_t at_least_one(int64_t value)
@@ -33,33 +38,34 @@ static int64_t at_least_one(int64_t value)
     return value > 1 ? value : 1;
 }
 
-static double rate_constant(const cr_rate_options *options, const moment *now)
+static double rate_constant(const cr_rate *rate, const moment *now)
 {
     (void)now;
-    return options->base;
+    return rate->base;
 }
 
-static double rate_steps(const cr_rate_options *options, const moment *now)
+static double rate_steps(const cr_rate *rate, const moment *now)
 {
-    double rate = options->base;
+    const cr_rate_options *options = &rate->options;
+    double value = rate->base;
     for (int i = 0; i < options->at.count; i++)
-        rate *= now->step >= options->at.value[i] ? options->factor : 1.0;
-    return rate;
+        value *= now->step >= options->at.value[i] ? options->factor : 1.0;
+    return value;
 }
 
-static double rate_exponential(const cr_rate_options *options, const moment *now)
+static double rate_exponential(const cr_rate *rate, const moment *now)
 {
-    int64_t every = options->every_steps > 0 ? options->every_steps : now->per_epoch;
-    int64_t times = now->step / at_least_one(every);
-    return options->base * pow(options->factor, (double)times);
+    int64_t every = rate->options.every_steps;
+    int64_t times = every > 0 ? now->step / every : now->epochs;
+    return rate->base * pow(rate->options.factor, (double)times);
 }
 
-static double rate_cosine(const cr_rate_options *options, const moment *now)
+static double rate_cosine(const cr_rate *rate, const moment *now)
 {
-    int64_t length = at_least_one(now->total - options->warmup_steps);
-    double done = (double)(now->step - options->warmup_steps) / (double)length;
-    double height = options->base - options->final;
-    return options->final + height * (1.0 + cos(PI * fmin(done, 1.0))) / 2.0;
+    double final = rate->options.final;
+    int64_t length = at_least_one(rate->total - rate->warmup);
+    double done = (double)(now->step - rate->warmup) / (double)length;
+    return final + (rate->base - final) * (1.0 + cos(PI * fmin(done, 1.0))) / 2.0;
 }
 
 static const schedule schedules[] = {
@@ -85,6 +91,57 @@ const char *const *cr_rate_schedule_names(void)
     return names;
 }
 
+/* ---- scaling --------------------------------------------------------------------------------- */
+
+static double scale_none(double batches)
+{
+    (void)batches;
+    return 1;
+}
+
+static double scale_linear(double batches)
+{
+    return batches;
+}
+
+static const struct scaling {
+    const char *name;
+    double (*scale)(double batches); /* of the rate, for so many reference batches in one */
+} scalings[] = {{"none", scale_none}, {"linear", scale_linear}, {"sqrt", sqrt}};
+
+static const struct scaling *find_scaling(const char *name)
+{
+    for (size_t i = 0; i < sizeof scalings / sizeof *scalings; i++)
+        if (strcmp(scalings[i].name, name) == 0)
+            return &scalings[i];
+    return NULL;
+}
+
+const char *const *cr_rate_scaling_names(void)
+{
+    static const char *const scaling_names[] = {"none", "linear", "sqrt", NULL};
+    return scaling_names;
+}
+
+static cr_status check_scaling(const cr_rate_options *options)
+{
+    const struct scaling *chosen = find_scaling(options->scaling);
+    CR_CHECK(chosen != NULL, CR_BAD_CONFIG,
+             "learning_rate.scaling: expected none, linear or sqrt, found '%s'", options->scaling);
+    bool scales = chosen->scale != scale_none;
+    CR_CHECK(
+        !scales || options->reference_batch > 0, CR_BAD_CONFIG,
+        "learning_rate.reference_batch: expected the batch that learning_rate.base is meant for, "
+        "as scaling is %s, found none",
+        options->scaling);
+    CR_CHECK(scales || options->reference_batch == 0, CR_BAD_CONFIG,
+             "learning_rate.scaling: expected linear or sqrt with reference_batch %d, found none",
+             options->reference_batch);
+    return CR_OK;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
 cr_status cr_rate_check(const cr_rate_options *options)
 {
     const schedule *chosen = find_schedule(options->schedule);
@@ -96,17 +153,35 @@ cr_status cr_rate_check(const cr_rate_options *options)
     CR_CHECK(chosen->uses_at || options->at.count == 0, CR_BAD_CONFIG,
              "learning_rate.at: expected none, as schedule '%s' does not use it, found %d",
              chosen->name, options->at.count);
-    return CR_OK;
+    CR_CHECK(
+        options->warmup_steps == 0 || options->warmup_epochs == 0, CR_BAD_CONFIG,
+        "learning_rate.warmup_epochs: expected either warmup_steps or warmup_epochs, found both "
+        "(%lld and %g)",
+        (long long)options->warmup_steps, options->warmup_epochs);
+    return check_scaling(options);
 }
 
-double cr_rate_at(const cr_rate_options *options, int64_t step, int64_t total, int64_t per_epoch)
+cr_rate cr_rate_make(const cr_rate_options *options, int batch, int64_t warmup, int64_t total)
 {
-    const schedule *chosen = find_schedule(options->schedule);
+    const struct scaling *chosen = find_scaling(options->scaling);
     CR_ASSERT(chosen != NULL); /* cr_rate_check */
-    if (step < options->warmup_steps)
-        return options->base * (double)(step + 1) / (double)options->warmup_steps;
-    const moment now = {.step = step, .total = total, .per_epoch = per_epoch};
-    return chosen->rate(options, &now);
+    double batches = options->reference_batch > 0 ? (double)batch / options->reference_batch : 1;
+    double base = options->base * chosen->scale(batches);
+    return (cr_rate){.options = *options,
+                     .base = base,
+                     .start = base > options->base ? options->base : 0,
+                     .warmup = warmup,
+                     .total = total};
+}
+
+double cr_rate_at(const cr_rate *rate, int64_t step, int64_t epochs)
+{
+    const schedule *chosen = find_schedule(rate->options.schedule);
+    const moment now = {.step = step, .epochs = epochs};
+    CR_ASSERT(chosen != NULL); /* cr_rate_check */
+    if (step < rate->warmup)
+        return rate->start + (rate->base - rate->start) * (double)(step + 1) / (double)rate->warmup;
+    return chosen->rate(rate, &now);
 }
 
 const cr_option cr_rate_option_table[] = {
@@ -116,7 +191,20 @@ const cr_option cr_rate_option_table[] = {
      .low = 0,
      .high = 1e6,
      .above = true,
-     .help = "learning rate after warm-up"},
+     .help = "learning rate after warm-up, before scaling"},
+    {.name = "scaling",
+     .kind = CR_OPTION_WORD,
+     .offset = offsetof(cr_rate_options, scaling),
+     .fallback = "none",
+     .words = cr_rate_scaling_names,
+     .help = "how the base grows with batch / reference_batch"},
+    {.name = "reference_batch",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_rate_options, reference_batch),
+     .fallback = "0",
+     .low = 0,
+     .high = INT_MAX,
+     .help = "scaling: the batch that the base is meant for"},
     {.name = "schedule",
      .kind = CR_OPTION_WORD,
      .offset = offsetof(cr_rate_options, schedule),
@@ -158,6 +246,14 @@ const cr_option cr_rate_option_table[] = {
      .fallback = "0",
      .low = 0,
      .high = 1e15,
-     .help = "updates over which the rate grows linearly from base / warmup_steps"},
+     .help = "updates over which the rate grows linearly: from the base before scaling, or, where "
+             "that is no less, from 0"},
+    {.name = "warmup_epochs",
+     .kind = CR_OPTION_REAL,
+     .offset = offsetof(cr_rate_options, warmup_epochs),
+     .fallback = "0",
+     .low = 0,
+     .high = 1e6,
+     .help = "the same in epochs"},
     {.name = NULL},
 };

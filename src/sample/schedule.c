@@ -23,24 +23,24 @@ static bool read_moment(moment *out, const char *text)
 }
 
 static double ratio_from(const cr_ratios *schedule, int i, double ratio, int64_t step,
-                         int64_t per_epoch)
+                         double epochs)
 {
     moment when;
     (void)read_moment(&when, schedule->name[i]); /* checked when the options were */
-    double now = when.steps ? (double)step : (double)step / (double)per_epoch;
+    double now = when.steps ? (double)step : epochs;
     return now >= when.at ? schedule->value[i] : ratio;
 }
 
-double cr_schedule_ratio(const cr_ratios *schedule, double ratio, int64_t step, int64_t per_epoch)
+double cr_schedule_ratio(const cr_ratios *schedule, double ratio, int64_t step, double epochs)
 {
     for (int i = 0; i < schedule->count; i++)
-        ratio = ratio_from(schedule, i, ratio, step, per_epoch);
+        ratio = ratio_from(schedule, i, ratio, step, epochs);
     return ratio;
 }
 
 void cr_schedule_range(double *low, double *high, const cr_ratios *schedule, double ratio)
 {
-    double first = cr_schedule_ratio(schedule, ratio, 0, 1); /* `ratio` may never be in force */
+    double first = cr_schedule_ratio(schedule, ratio, 0, 0); /* `ratio` may never be in force */
     *low = first;
     *high = first;
     for (int i = 0; i < schedule->count; i++) {

@@ -18,13 +18,13 @@ static bool saves_at_all(const cr_run *run)
 
 static bool at_epoch_end(const cr_run *run)
 {
-    return run->progress.step % run->per_epoch == 0;
+    return cr_run_place(run, run->progress.step).step == 0;
 }
 
 static void end_epoch(cr_run *run)
 {
     cr_progress *progress = &run->progress;
-    progress->epoch = progress->step / run->per_epoch;
+    progress->epoch = cr_run_place(run, progress->step).epoch;
     progress->train_loss = progress->epoch_loss / (double)progress->epoch_samples;
     progress->epoch_loss = 0;
     progress->epoch_samples = 0;

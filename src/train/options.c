@@ -21,6 +21,13 @@ static const cr_option run_table[] = {
      .low = 1,
      .high = 1 << 24,
      .help = "samples of a step, all ranks together"},
+    {.name = "batch_schedule",
+     .kind = CR_OPTION_RATIOS,
+     .offset = offsetof(cr_run_options, batch_schedule),
+     .fallback = "{}",
+     .low = 1,
+     .high = 1 << 24,
+     .help = "epoch: what batch is from then on"},
     {.name = "micro_batch",
      .kind = CR_OPTION_INT,
      .offset = offsetof(cr_run_options, micro_batch),
@@ -178,6 +185,7 @@ static cr_status check(const cr_run_options *options)
 {
     CR_TRY(cr_sample_check(&options->sampling));
     CR_TRY(cr_rate_check(&options->learning_rate));
+    CR_TRY(cr_course_check(options));
     CR_TRY(cr_dist_check(&options->dist, &options->sampling));
     CR_CHECK(options->epochs > 0 || options->steps > 0, CR_BAD_CONFIG,
              "epochs: expected epochs or steps above 0, found neither");
@@ -255,7 +263,7 @@ cr_status cr_options_settle(cr_run_options *options, int ranks)
              "micro_batch: a batch of %d in micro-batches of %d makes %d of them, too few for %d "
              "ranks; micro_batch %d would do",
              options->batch, options->micro_batch, micro_batches, ranks, fitting);
-    return CR_OK;
+    return cr_course_settle(options, ranks);
 }
 
 cr_status cr_options_wanted(cr_data_wanted *wanted, const cr_run_options *options)

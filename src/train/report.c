@@ -40,9 +40,9 @@ static cr_status append_line(const cr_run *run, const json_t *object)
 static cr_status put_place(json_t *line, const cr_run *run)
 {
     const cr_progress *progress = &run->progress;
+    const cr_place place = cr_run_place(run, progress->step);
     CR_TRY(cr_json_put(line, "step", json_integer(progress->step)));
-    CR_TRY(
-        cr_json_put(line, "epoch", cr_json_real((double)progress->step / (double)run->per_epoch)));
+    CR_TRY(cr_json_put(line, "epoch", cr_json_real(cr_place_epochs(&place))));
     return cr_json_put(line, "seconds", cr_json_real(progress->seconds));
 }
 
@@ -51,8 +51,7 @@ static cr_status describe_interval(json_t *line, cr_run *run)
 {
     const cr_meter *meter = &run->meter;
     cr_macs macs = counted(run);
-    double rate =
-        cr_rate_at(&run->options.learning_rate, run->progress.step - 1, run->total, run->per_epoch);
+    double rate = cr_run_rate(run, run->progress.step - 1);
     CR_TRY(put_place(line, run));
     CR_TRY(cr_json_put(line, "loss",
                        cr_json_real(meter->interval_loss / (double)meter->interval_samples)));
@@ -169,7 +168,7 @@ static void show_progress(const cr_run *run)
     double left = per_step * (double)(run->total - progress->step);
     cr_log_progress("epoch %lld  step %lld/%lld  loss %.4f  %.0f samples/s  reduction %.1f%% paper "
                     "%.1f%% executed  %02d:%02d:%02d left",
-                    (long long)((progress->step - 1) / run->per_epoch + 1),
+                    (long long)cr_run_place(run, progress->step - 1).epoch + 1,
                     (long long)progress->step, (long long)run->total,
                     meter->interval_loss / (double)meter->interval_samples,
                     (double)meter->interval_samples / meter->interval_seconds,

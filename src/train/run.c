@@ -54,19 +54,36 @@ static cr_status make_buffers(cr_run *run)
 
 static void count_steps(cr_run *run)
 {
-    int batch = run->options.batch;
-    run->per_epoch = (run->data.train.count + batch - 1) / batch;
-    run->total = run->options.steps > 0 ? run->options.steps : run->options.epochs * run->per_epoch;
+    const cr_run_options *options = &run->options;
+    const cr_rate_options *rate = &options->learning_rate;
+    int64_t samples = run->data.train.count;
+    int64_t warmup = rate->warmup_steps > 0
+                         ? rate->warmup_steps
+                         : cr_course_steps(options, samples, rate->warmup_epochs);
+    run->total =
+        options->steps > 0 ? options->steps : cr_course_steps(options, samples, options->epochs);
+    run->rate = cr_rate_make(rate, options->batch, warmup, run->total);
+}
+
+cr_place cr_run_place(const cr_run *run, int64_t step)
+{
+    return cr_course_place(&run->options, run->data.train.count, step);
+}
+
+double cr_run_rate(const cr_run *run, int64_t step)
+{
+    return cr_rate_at(&run->rate, step, cr_run_place(run, step).epoch);
 }
 
 /* What each rank does by itself; whether it went well is agreed on afterwards. */
 static cr_status set_up(cr_run *run)
 {
     int micro = run->options.micro_batch;
+    int largest = cr_course_largest(&run->options);
     count_steps(run);
     CR_TRY(make_net(run));
     CR_TRY(cr_dist_create(&run->dist, &run->options.dist, run->comm, run->net,
-                          (run->options.batch + micro - 1) / micro));
+                          (largest + micro - 1) / micro));
     CR_TRY(make_optimizer(run));
     return make_buffers(run);
 }

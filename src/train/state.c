@@ -192,6 +192,8 @@ static cr_status check_same_course(const cr_run *run, const char *path, const ch
              (long long)then.seed, path, (long long)now->seed);
     CR_CHECK(then.batch == now->batch, CR_BAD_CONFIG, "batch: expected %d as in %s, found %d",
              then.batch, path, now->batch);
+    CR_CHECK(cr_course_same(&then, now), CR_BAD_CONFIG,
+             "batch_schedule: expected that of %s, found another", path);
     CR_CHECK(then.micro_batch == now->micro_batch || !now->dist.deterministic, CR_BAD_CONFIG,
              "micro_batch: expected %d as in %s, found %d", then.micro_batch, path,
              now->micro_batch);

@@ -18,17 +18,16 @@ typedef struct piece {
     int count;
 } piece;
 
-static piece samples_of(const cr_run *run)
+static piece samples_of(const cr_run *run, const cr_place *place)
 {
-    int64_t first = run->progress.step % run->per_epoch * run->options.batch;
+    int64_t first = place->step * place->batch;
     int64_t left = run->data.train.count - first;
-    return (piece){first, left < run->options.batch ? (int)left : run->options.batch};
+    return (piece){first, left < place->batch ? (int)left : place->batch};
 }
 
 /* The order of the epoch under way, made when it begins. */
-static void prepare_order(cr_run *run)
+static void prepare_order(cr_run *run, int64_t epoch)
 {
-    int64_t epoch = run->progress.step / run->per_epoch;
     if (run->order_epoch == epoch)
         return;
     cr_data_order(run->order, run->data.train.count, run->options.data.shuffle,
@@ -65,14 +64,15 @@ static void run_micro_batch(cr_run *run, piece batch, int number)
 }
 
 /* The shares that the schedules have for this step. */
-static void set_ratios(cr_run *run)
+static void set_ratios(cr_run *run, const cr_place *place)
 {
     const cr_sample_options *sampling = &run->options.sampling;
     const cr_backward_options *backward = &sampling->backward;
     int64_t step = run->progress.step;
-    cr_net_set_ratios(
-        run->net, cr_schedule_ratio(&sampling->schedule, sampling->ratio, step, run->per_epoch),
-        cr_schedule_ratio(&backward->schedule, backward->ratio, step, run->per_epoch));
+    double epochs = cr_place_epochs(place);
+    cr_net_set_ratios(run->net,
+                      cr_schedule_ratio(&sampling->schedule, sampling->ratio, step, epochs),
+                      cr_schedule_ratio(&backward->schedule, backward->ratio, step, epochs));
 }
 
 /* What this rank wishes to happen after the step; rank 0 watches the clock. */
@@ -101,8 +101,7 @@ static void measure(void *self, int span, int64_t first, int64_t rows)
 
 static cr_status update(cr_run *run)
 {
-    double rate =
-        cr_rate_at(&run->options.learning_rate, run->progress.step, run->total, run->per_epoch);
+    double rate = cr_run_rate(run, run->progress.step);
     const cr_optim_hooks hooks = {run, read_gradient, measure};
     cr_phase previous = cr_phase_enter(CR_PHASE_UPDATE);
     CR_TRY(cr_optim_update_by(&run->optim, run->net->parameters, &hooks, rate,
@@ -115,10 +114,11 @@ static cr_status update(cr_run *run)
 cr_status cr_step_run(cr_run *run, bool *save)
 {
     double begun = cr_seconds();
-    prepare_order(run);
-    piece batch = samples_of(run);
+    const cr_place place = cr_run_place(run, run->progress.step);
+    prepare_order(run, place.epoch);
+    piece batch = samples_of(run, &place);
     int size = run->options.micro_batch;
-    set_ratios(run);
+    set_ratios(run, &place);
     must(run,
          cr_dist_begin(run->dist, (uint32_t)run->progress.step, (batch.count + size - 1) / size));
     run_micro_batch(run, batch, run->dist->first);

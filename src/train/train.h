@@ -4,6 +4,14 @@
 
 #include "colrow/train.h"
 
+/* Refuse a batch_schedule that cannot be read; settled: one that does not fit micro_batch and the
+ * ranks (CR_BAD_CONFIG). Not collective. */
+cr_status cr_course_check(const cr_run_options *options);
+cr_status cr_course_settle(const cr_run_options *options, int ranks);
+
+/* Do both have the same batches in the same epochs? Not collective. */
+bool cr_course_same(const cr_run_options *a, const cr_run_options *b);
+
 /* One update; run->stopping and *save tell what all ranks agreed to do after it. */
 cr_status cr_step_run(cr_run *run, bool *save);
 

@@ -150,6 +150,39 @@ static void stopped_sessions_add_up(void **state)
     cr_run_free(&run);
 }
 
+/* 25 updates of 50 samples, 13 of 100, 7 of 200; a run that goes on from the last update of an
+ * epoch, from the first of the next or from between ends with the same bits. */
+static void growing_batches_resume_from_anywhere(void **state)
+{
+    (void)state;
+    const char *const grows[] = {"batch_schedule={1: 100, 2: 200}", "checkpoint.every_steps=1",
+                                 "checkpoint.keep=0", "learning_rate.warmup_epochs=1.5", NULL};
+    const int from[] = {24, 25, 30, 38};
+    cr_run *run = NULL;
+    make_run(&run, grows, "grows", false);
+    ASSERT_OK(cr_run_train(run));
+    uint64_t whole = cr_run_weights_hash(run);
+    assert_int_equal(run->progress.step, 25 + 13 + 7);
+    assert_int_equal(run->progress.epoch, EPOCHS);
+    assert_int_equal(run->meter.samples, EPOCHS * TRAIN_SAMPLES);
+    assert_int_equal(run->rate.warmup, 25 + 7); /* 6.5, rounded */
+    cr_run_free(&run);
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "grows/checkpoints/step-%08d.h5", from[i]);
+        make_run(&run, grows, "", false);
+        ASSERT_OK(cr_run_resume(run, path));
+        ASSERT_OK(cr_run_train(run));
+        assert_true(cr_run_weights_hash(run) == whole);
+        cr_run_free(&run);
+    }
+    const char *const other[] = {"batch_schedule={1: 100}", NULL};
+    make_run(&run, other, "", false);
+    ASSERT_FAILS(cr_run_resume(run, "grows/checkpoints/step-00000001.h5"), CR_BAD_CONFIG,
+                 "batch_schedule: expected that of grows/checkpoints/step-00000001.h5");
+    cr_run_free(&run);
+}
+
 static void ranks_of_different_configurations_do_not_start(void **state)
 {
     (void)state;
@@ -198,6 +231,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(each_sample_comes_once_an_epoch),
         cmocka_unit_test(all_ranks_end_with_the_same_weights),
         cmocka_unit_test(stopped_sessions_add_up),
+        cmocka_unit_test(growing_batches_resume_from_anywhere),
         cmocka_unit_test(ranks_of_different_configurations_do_not_start),
         cmocka_unit_test(a_signal_to_one_rank_stops_all),
     };

@@ -257,6 +257,14 @@ static cr_rate_options rate_of(const char *schedule, double base)
     return options;
 }
 
+/* Of a run of `total` updates, `per_epoch` an epoch. */
+static double rate_at(const cr_rate_options *options, int64_t step, int64_t total,
+                      int64_t per_epoch)
+{
+    cr_rate rate = cr_rate_make(options, 1, options->warmup_steps, total);
+    return cr_rate_at(&rate, step, step / per_epoch);
+}
+
 static const double TINY = 1e-14; /* a few roundings of doubles of about 1 */
 
 static void warm_up_grows_to_the_base(void **state)
@@ -266,13 +274,52 @@ static void warm_up_grows_to_the_base(void **state)
         cr_rate_options options = rate_of(cr_rate_schedule_names()[i], 0.8);
         options.warmup_steps = 4;
         options.at = (cr_ints){1, {100}};
-        ASSERT_NEAR(cr_rate_at(&options, 0, 100, 10), 0.2, TINY);
-        ASSERT_NEAR(cr_rate_at(&options, 1, 100, 10), 0.4, TINY);
-        ASSERT_NEAR(cr_rate_at(&options, 3, 100, 10), 0.8, TINY);
-        ASSERT_NEAR(cr_rate_at(&options, 4, 100, 10), 0.8, TINY);
+        ASSERT_NEAR(rate_at(&options, 0, 100, 10), 0.2, TINY);
+        ASSERT_NEAR(rate_at(&options, 1, 100, 10), 0.4, TINY);
+        ASSERT_NEAR(rate_at(&options, 3, 100, 10), 0.8, TINY);
+        ASSERT_NEAR(rate_at(&options, 4, 100, 10), 0.8, TINY);
         options.warmup_steps = 0;
-        ASSERT_NEAR(cr_rate_at(&options, 0, 100, 10), 0.8, TINY);
+        ASSERT_NEAR(rate_at(&options, 0, 100, 10), 0.8, TINY);
     }
+}
+
+static cr_rate scaled(const char *scaling, int batch)
+{
+    cr_rate_options options = rate_of("constant", 0.1);
+    (void)snprintf(options.scaling, CR_WORD_MAX, "%s", scaling);
+    options.reference_batch = 256;
+    ASSERT_OK(cr_rate_check(&options));
+    return cr_rate_make(&options, batch, 5, 100);
+}
+
+/* Goyal et al. 2017: 0.1 at 256 is 3.2 at 8192, in equal increments from 0.1. */
+static void batches_scale_the_rate(void **state)
+{
+    (void)state;
+    cr_rate linear = scaled("linear", 8192);
+    ASSERT_NEAR(cr_rate_at(&linear, 0, 0), 0.1 + 3.1 / 5, TINY);
+    ASSERT_NEAR(cr_rate_at(&linear, 1, 0), 0.1 + 3.1 * 2 / 5, TINY);
+    ASSERT_NEAR(cr_rate_at(&linear, 4, 0), 3.2, TINY);
+    ASSERT_NEAR(cr_rate_at(&linear, 99, 0), 3.2, TINY);
+    cr_rate root = scaled("sqrt", 1024);
+    ASSERT_NEAR(cr_rate_at(&root, 0, 0), 0.1 + 0.1 / 5, TINY);
+    ASSERT_NEAR(cr_rate_at(&root, 50, 0), 0.2, TINY);
+    cr_rate smaller = scaled("linear", 64); /* nothing was raised: from 0 */
+    ASSERT_NEAR(cr_rate_at(&smaller, 0, 0), 0.025 / 5, TINY);
+    ASSERT_NEAR(cr_rate_at(&smaller, 50, 0), 0.025, TINY);
+}
+
+static void scaled_schedules_begin_at_the_scaled_rate(void **state)
+{
+    (void)state;
+    cr_rate_options options = rate_of("cosine", 0.1);
+    (void)snprintf(options.scaling, CR_WORD_MAX, "linear");
+    options.reference_batch = 1;
+    options.final = 0.05; /* as it stands */
+    cr_rate rate = cr_rate_make(&options, 8, 20, 100);
+    ASSERT_NEAR(cr_rate_at(&rate, 20, 0), 0.8, TINY);
+    ASSERT_NEAR(cr_rate_at(&rate, 60, 0), 0.425, TINY);
+    ASSERT_NEAR(cr_rate_at(&rate, 100, 0), 0.05, TINY);
 }
 
 static void constant_stays(void **state)
@@ -280,8 +327,8 @@ static void constant_stays(void **state)
     (void)state;
     cr_rate_options options = rate_of("constant", 0.3);
     ASSERT_OK(cr_rate_check(&options));
-    assert_true(cr_rate_at(&options, 0, 0, 0) == 0.3);
-    assert_true(cr_rate_at(&options, INT64_C(1) << 40, 5, 1) == 0.3);
+    assert_true(rate_at(&options, 0, 0, 1) == 0.3);
+    assert_true(rate_at(&options, INT64_C(1) << 40, 5, 1) == 0.3);
 }
 
 static void steps_change_at_their_updates(void **state)
@@ -290,12 +337,12 @@ static void steps_change_at_their_updates(void **state)
     cr_rate_options options = rate_of("steps", 1.0);
     options.at = (cr_ints){3, {10, 30, 20}}; /* in any order */
     ASSERT_OK(cr_rate_check(&options));
-    ASSERT_NEAR(cr_rate_at(&options, 9, 100, 5), 1.0, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 10, 100, 5), 0.1, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 19, 100, 5), 0.1, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 20, 100, 5), 0.01, TINY);
+    ASSERT_NEAR(rate_at(&options, 9, 100, 5), 1.0, TINY);
+    ASSERT_NEAR(rate_at(&options, 10, 100, 5), 0.1, TINY);
+    ASSERT_NEAR(rate_at(&options, 19, 100, 5), 0.1, TINY);
+    ASSERT_NEAR(rate_at(&options, 20, 100, 5), 0.01, TINY);
     options.factor = 0.5;
-    ASSERT_NEAR(cr_rate_at(&options, 30, 100, 5), 0.125, TINY);
+    ASSERT_NEAR(rate_at(&options, 30, 100, 5), 0.125, TINY);
 }
 
 static void exponential_is_a_staircase(void **state)
@@ -304,12 +351,12 @@ static void exponential_is_a_staircase(void **state)
     cr_rate_options options = rate_of("exponential", 2.0);
     options.factor = 0.5;
     ASSERT_OK(cr_rate_check(&options));
-    ASSERT_NEAR(cr_rate_at(&options, 6, 100, 7), 2.0, TINY); /* once an epoch of 7 */
-    ASSERT_NEAR(cr_rate_at(&options, 7, 100, 7), 1.0, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 21, 100, 7), 0.25, TINY);
+    ASSERT_NEAR(rate_at(&options, 6, 100, 7), 2.0, TINY); /* once an epoch of 7 */
+    ASSERT_NEAR(rate_at(&options, 7, 100, 7), 1.0, TINY);
+    ASSERT_NEAR(rate_at(&options, 21, 100, 7), 0.25, TINY);
     options.every_steps = 2;
-    ASSERT_NEAR(cr_rate_at(&options, 1, 100, 7), 2.0, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 7, 100, 7), 0.25, TINY);
+    ASSERT_NEAR(rate_at(&options, 1, 100, 7), 2.0, TINY);
+    ASSERT_NEAR(rate_at(&options, 7, 100, 7), 0.25, TINY);
 }
 
 static void cosine_goes_to_the_final_rate(void **state)
@@ -318,15 +365,15 @@ static void cosine_goes_to_the_final_rate(void **state)
     cr_rate_options options = rate_of("cosine", 1.0);
     ASSERT_OK(cr_rate_check(&options));
     options.final = 0.2;
-    ASSERT_NEAR(cr_rate_at(&options, 0, 100, 10), 1.0, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 50, 100, 10), 0.6, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 100, 100, 10), 0.2, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 500, 100, 10), 0.2, TINY); /* a run made longer */
+    ASSERT_NEAR(rate_at(&options, 0, 100, 10), 1.0, TINY);
+    ASSERT_NEAR(rate_at(&options, 50, 100, 10), 0.6, TINY);
+    ASSERT_NEAR(rate_at(&options, 100, 100, 10), 0.2, TINY);
+    ASSERT_NEAR(rate_at(&options, 500, 100, 10), 0.2, TINY); /* a run made longer */
     options.warmup_steps = 20;
-    ASSERT_NEAR(cr_rate_at(&options, 20, 100, 10), 1.0, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 40, 100, 10), 0.2 + 0.4 * (1 + sqrt(0.5)), TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 60, 100, 10), 0.6, TINY);
-    ASSERT_NEAR(cr_rate_at(&options, 20, 20, 10), 1.0, TINY); /* nothing but warm-up */
+    ASSERT_NEAR(rate_at(&options, 20, 100, 10), 1.0, TINY);
+    ASSERT_NEAR(rate_at(&options, 40, 100, 10), 0.2 + 0.4 * (1 + sqrt(0.5)), TINY);
+    ASSERT_NEAR(rate_at(&options, 60, 100, 10), 0.6, TINY);
+    ASSERT_NEAR(rate_at(&options, 20, 20, 10), 1.0, TINY); /* nothing but warm-up */
 }
 
 static void bad_rates_are_refused(void **state)
@@ -337,6 +384,20 @@ static void bad_rates_are_refused(void **state)
     options = rate_of("cosine", 1.0);
     options.at = (cr_ints){2, {10, 20}};
     ASSERT_FAILS(cr_rate_check(&options), CR_BAD_CONFIG, "'cosine' does not use it, found 2");
+    options = rate_of("constant", 1.0);
+    options.reference_batch = 128;
+    ASSERT_FAILS(cr_rate_check(&options), CR_BAD_CONFIG,
+                 "learning_rate.scaling: expected linear or sqrt with reference_batch 128");
+    (void)snprintf(options.scaling, CR_WORD_MAX, "sqrt");
+    options.reference_batch = 0;
+    ASSERT_FAILS(cr_rate_check(&options), CR_BAD_CONFIG,
+                 "learning_rate.reference_batch: expected the batch");
+    (void)snprintf(options.scaling, CR_WORD_MAX, "cubic");
+    ASSERT_FAILS(cr_rate_check(&options), CR_BAD_CONFIG, "found 'cubic'");
+    options = rate_of("constant", 1.0);
+    options.warmup_steps = 10;
+    options.warmup_epochs = 0.5;
+    ASSERT_FAILS(cr_rate_check(&options), CR_BAD_CONFIG, "found both (10 and 0.5)");
     options = rate_of("linear", 1.0);
     ASSERT_FAILS(cr_rate_check(&options), CR_BAD_CONFIG, "found 'linear'");
 }
@@ -351,6 +412,8 @@ int main(void)
         cmocka_unit_test(broken_gradients_are_refused),
         cmocka_unit_test(bad_set_ups_are_refused),
         cmocka_unit_test(warm_up_grows_to_the_base),
+        cmocka_unit_test(batches_scale_the_rate),
+        cmocka_unit_test(scaled_schedules_begin_at_the_scaled_rate),
         cmocka_unit_test(constant_stays),
         cmocka_unit_test(steps_change_at_their_updates),
         cmocka_unit_test(exponential_is_a_staircase),

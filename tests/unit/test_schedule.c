@@ -6,6 +6,12 @@
 static const cr_ratios epochs = {3, {"0.5", "2", "12"}, {0.7, 0.4, 1}};
 static const cr_ratios steps = {2, {"0 steps", "30 steps"}, {0.25, 0.5}};
 
+/* With 10 steps an epoch. */
+static double ratio_at(const cr_ratios *schedule, double ratio, int64_t step)
+{
+    return cr_schedule_ratio(schedule, ratio, step, (double)step / 10);
+}
+
 static void ratios_hold_from_their_time_on(void **state)
 {
     (void)state;
@@ -20,7 +26,7 @@ static void ratios_hold_from_their_time_on(void **state)
         {&(cr_ratios){0}, 7, 0.9},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_true(cr_schedule_ratio(cases[i].schedule, 0.9, cases[i].step, 10) == cases[i].ratio);
+        assert_true(ratio_at(cases[i].schedule, 0.9, cases[i].step) == cases[i].ratio);
 }
 
 /* Tenths of an epoch are no binary fractions; their steps are met all the same. */
@@ -30,8 +36,8 @@ static void parts_of_an_epoch(void **state)
     for (int tenths = 1; tenths < 50; tenths++) {
         cr_ratios schedule = {.count = 1, .value = {0.5}};
         (void)snprintf(schedule.name[0], CR_WORD_MAX, "%d.%d", tenths / 10, tenths % 10);
-        assert_true(cr_schedule_ratio(&schedule, 1, tenths - 1, 10) == 1);
-        assert_true(cr_schedule_ratio(&schedule, 1, tenths, 10) == 0.5);
+        assert_true(ratio_at(&schedule, 1, tenths - 1) == 1);
+        assert_true(ratio_at(&schedule, 1, tenths) == 0.5);
     }
 }
 
