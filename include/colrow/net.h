@@ -50,14 +50,15 @@ typedef struct cr_layer_type cr_layer_type;
 /* What a model says of a layer; a type takes what it knows, and may describe that by options. */
 typedef struct cr_layer_plan {
     const char *type, *name;
-    int width;       /* output channels: dense, conv2d, zero_pad */
-    int kernel;      /* conv2d, pooling: K, 0 for 1 */
-    int stride;      /* conv2d, pooling, zero_pad; 0 for 1, for K where pooling */
-    bool valid;      /* conv2d, pooling: no padding; else SAME as TensorFlow has it */
-    double rate;     /* dropout: share dropped */
-    double slope;    /* relu: factor below zero */
-    double epsilon;  /* batch_norm: added to the variance */
-    double momentum; /* batch_norm: share of the running statistics kept a step */
+    int width;        /* output channels: dense, conv2d, zero_pad */
+    int kernel;       /* conv2d, pooling: K, 0 for 1 */
+    int stride;       /* conv2d, pooling, zero_pad; 0 for 1, for K where pooling */
+    bool valid;       /* conv2d, pooling: no padding; else SAME as TensorFlow has it */
+    double rate;      /* dropout: share dropped */
+    double slope;     /* relu: factor below zero */
+    double epsilon;   /* batch_norm: added to the variance */
+    double momentum;  /* batch_norm: share of the running statistics kept a step */
+    double smoothing; /* the loss: share of the label that all classes get, while training */
 } cr_layer_plan;
 
 struct cr_layer {
@@ -180,7 +181,7 @@ typedef struct cr_result {
 
 typedef struct cr_loss {
     /* Add the micro-batch's loss and hits to *result; dx [rows, C] = gradient of scale * loss, NULL
-     * when only evaluating. x [rows, C] logits, labels [rows]. */
+     * when only evaluating, which nothing smooths. x [rows, C] logits, labels [rows]. */
     void (*run)(const cr_layer *layer, cr_result *result, float *dx, const float *x,
                 const int *labels, int rows, double scale);
 } cr_loss;
@@ -211,6 +212,7 @@ typedef struct cr_net_options {
     cr_word initializer;      /* truncated_normal | normal | uniform | xavier | he | fan_in */
     double initializer_scale; /* standard deviation, half-width, or gain: see initialize.c */
     double initializer_bias;  /* value of every bias */
+    double label_smoothing;   /* share of the label spread over all classes, while training */
     _Alignas(16) unsigned char parameters[CR_NET_PARAMETERS]; /* the model's own options */
 } cr_net_options;
 

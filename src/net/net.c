@@ -231,6 +231,7 @@ static cr_status build(cr_net *net, const cr_net_plan *plan)
     CR_TRY(add_tensor(net, net->input));
     CR_TRY(model->build(net, net->options.parameters));
     CR_TRY(check_end(net));
+    net->layers[net->layer_count - 1].plan.smoothing = net->options.label_smoothing;
     CR_TRY(cr_net_plan_sampling(net));
     CR_TRY(cr_alloc((void **)&net->slots, (size_t)net->tensor_count * sizeof *net->slots));
     size_t blocks = (size_t)net->layer_count * CR_LAYER_PARAMETERS;

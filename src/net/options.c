@@ -29,6 +29,13 @@ const cr_option cr_net_option_table[] = {
      .low = -1e6,
      .high = 1e6,
      .help = "value of every bias at the beginning"},
+    {.name = "label_smoothing",
+     .kind = CR_OPTION_REAL,
+     .offset = offsetof(cr_net_options, label_smoothing),
+     .fallback = "0",
+     .low = 0,
+     .high = 0.99,
+     .help = "share of the label that is spread over all classes in the loss of training"},
     {.name = NULL},
 };
 

@@ -6,19 +6,32 @@
 
 enum { ROWS = 40, C = 10 };
 
-static void run(cr_result *result, float *dx, const float *x, const int *labels, int rows,
-                int classes, double scale)
+static void run_smoothed(cr_result *result, float *dx, const float *x, const int *labels, int rows,
+                         int classes, double scale, double smoothing)
 {
-    cr_layer layer = {.type = cr_layer_type_find("softmax_cross_entropy"), .in = {1, 1, classes}};
+    cr_layer layer = {.type = cr_layer_type_find("softmax_cross_entropy"),
+                      .plan = {.smoothing = smoothing},
+                      .in = {1, 1, classes}};
     layer.type->loss->run(&layer, result, dx, x, labels, rows, scale);
 }
 
-static double twin_loss(const double *x, int label)
+static void run(cr_result *result, float *dx, const float *x, const int *labels, int rows,
+                int classes, double scale)
 {
-    double sum = 0;
+    run_smoothed(result, dx, x, labels, rows, classes, scale, 0);
+}
+
+/* - sum_c q_c log p_c, the cross-entropy of the smoothed label and the softmax */
+static double twin_loss(const double *x, int label, double smoothing)
+{
+    double sum = 0, loss = 0;
     for (int c = 0; c < C; c++)
         sum += exp(x[c]);
-    return log(sum) - x[label];
+    for (int c = 0; c < C; c++) {
+        double q = smoothing / C + (c == label ? 1 - smoothing : 0);
+        loss -= q * (x[c] - log(sum));
+    }
+    return loss;
 }
 
 /* Row `row` of x in double. */
@@ -30,9 +43,8 @@ static void widen(double *out, const float *x, int row)
 
 /* Loss in double: a few roundings. Gradients against central differences of the twin, step 1e-5:
  * truncation below step^2, and rounding to float, 2^-24 of values below 0.5. */
-static void loss_and_gradient_are_the_textbooks(void **state)
+static void compare_to_textbook(double smoothing)
 {
-    (void)state;
     float x[ROWS * C], dx[ROWS * C];
     int labels[ROWS];
     double expected = 0;
@@ -41,17 +53,17 @@ static void loss_and_gradient_are_the_textbooks(void **state)
     for (int i = 0; i < ROWS * C; i++)
         x[i] *= 4;
     values_labels(labels, ROWS, C, 2);
-    run(&result, dx, x, labels, ROWS, C, 0.5);
+    run_smoothed(&result, dx, x, labels, ROWS, C, 0.5, smoothing);
     for (int r = 0; r < ROWS; r++) {
         double row[C], total = 0;
         widen(row, x, r);
-        expected += twin_loss(row, labels[r]);
+        expected += twin_loss(row, labels[r], smoothing);
         for (int c = 0; c < C; c++) {
             double at = row[c];
             row[c] = at + 1e-5;
-            double above = twin_loss(row, labels[r]);
+            double above = twin_loss(row, labels[r], smoothing);
             row[c] = at - 1e-5;
-            double below = twin_loss(row, labels[r]);
+            double below = twin_loss(row, labels[r], smoothing);
             row[c] = at;
             ASSERT_NEAR(dx[r * C + c], 0.5 * (above - below) / 2e-5, 5e-8);
             total += dx[r * C + c];
@@ -60,6 +72,33 @@ static void loss_and_gradient_are_the_textbooks(void **state)
     }
     ASSERT_NEAR(result.loss, expected, 1e-12 * expected);
     assert_int_equal(result.samples, ROWS);
+}
+
+static void loss_and_gradient_are_the_textbooks(void **state)
+{
+    (void)state;
+    compare_to_textbook(0);
+}
+
+static void labels_are_smoothed(void **state)
+{
+    (void)state;
+    compare_to_textbook(0.1);
+    compare_to_textbook(0.9);
+}
+
+static void evaluations_are_not_smoothed(void **state)
+{
+    (void)state;
+    const float x[] = {1, 2};
+    const int label = 1;
+    float dx[2];
+    cr_result plain = {0}, evaluated = {0}, trained = {0};
+    run(&plain, NULL, x, &label, 1, 2, 1);
+    run_smoothed(&evaluated, NULL, x, &label, 1, 2, 1, 0.5);
+    run_smoothed(&trained, dx, x, &label, 1, 2, 1, 0.5);
+    assert_true(evaluated.loss == plain.loss && evaluated.correct == plain.correct);
+    ASSERT_NEAR(trained.loss, plain.loss + 0.25, 1e-12); /* a quarter of 2 - 1 */
 }
 
 static void extreme_logits_stay_finite(void **state)
@@ -109,6 +148,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_and_gradient_are_the_textbooks),
+        cmocka_unit_test(labels_are_smoothed),
+        cmocka_unit_test(evaluations_are_not_smoothed),
         cmocka_unit_test(extreme_logits_stay_finite),
         cmocka_unit_test(results_add_up_and_gradients_are_optional),
         cmocka_unit_test(a_nan_is_noticed),
