@@ -42,6 +42,10 @@ cr_status cr_comm_broadcast(cr_comm *comm, void *data, size_t bytes, int root);
 cr_status cr_comm_sum(cr_comm *comm, double *values, int count);
 cr_status cr_comm_largest(cr_comm *comm, double *values, int count);
 
+/* The sum of `count` doubles over ranks, in place, along the fixed binary tree over ranks: its bits
+ * depend on the values and the number of ranks alone. scratch: [count]. Collective. */
+cr_status cr_comm_sum_fixed(cr_comm *comm, double *values, int count, double *scratch);
+
 /* ---- sums of gradients ----------------------------------------------------------------------
  * Sums in flight: at most CR_COMM_FLIGHTS at a time. */
 #define CR_COMM_FLIGHTS 256

@@ -13,7 +13,7 @@
 #include "colrow/net.h"
 
 typedef struct cr_dist_options {
-    cr_word agreement;    /* root | weights | local */
+    cr_word agreement;    /* root | global | weights | stale | local */
     bool deterministic;   /* sums along one fixed tree over the micro-batches */
     int64_t bucket_bytes; /* gradients go into flight in pieces of at least so many bytes */
 } cr_dist_options;
@@ -25,8 +25,11 @@ typedef struct cr_dist cr_dist;
 /* One way of agreeing on picks. */
 typedef struct cr_dist_mode {
     const char *name;
-    bool equal; /* all ranks have the same pick, so gradients travel compact */
-    bool alone; /* each rank draws for itself */
+    bool equal;  /* all ranks have the same pick, so gradients travel compact */
+    bool alone;  /* each rank draws for itself */
+    bool blind;  /* knows nothing of the inputs */
+    bool shared; /* what it knows depends on how the micro-batches are shared out: see `global` */
+    bool remembers; /* it goes by what the net remembers of the last step */
     cr_status (*choose)(void *self, cr_net *net, int segment, cr_pick *pick); /* self: cr_dist */
 } cr_dist_mode;
 
@@ -48,6 +51,7 @@ struct cr_dist {
     const cr_dist_mode *mode;
     cr_agreement agreement; /* for cr_net_begin */
     int *message;           /* a pick as it travels; owned */
+    double *norms;          /* [channels] of another rank, on their way into a sum; owned */
     int *owners;            /* [micro_batches_most] rank of each, deterministic only; owned */
     int micro_batches_most;
 
@@ -69,6 +73,9 @@ struct cr_dist {
 
 /* Floats that a net of so many segments must keep free behind its gradient (cr_net_plan.extra). */
 int64_t cr_dist_extra(int segments);
+
+/* Must the net remember the norms of the last step (cr_net_plan.remembers)? */
+bool cr_dist_remembers(const cr_dist_options *options);
 
 /* For a net and at most `micro_batches` micro-batches a step, all ranks together. comm and net must
  * outlive it. CR_BAD_CONFIG when the ranks are more than the micro-batches or the options do not go

@@ -283,8 +283,11 @@ typedef struct cr_segment {
     float *weights_live;             /* [taps, k, kO] gathered for the input gradient */
     float *prepared, *prepared_live; /* the same as the engine wants them, where it does */
     const float *w, *w_live;         /* what the products use */
-    double *row_norms; /* [rows of the kernel] squared norms, where scores need them */
-    cr_macs macs[3];   /* forward, input gradient, weight gradient */
+    double *row_norms;         /* [rows of the kernel] squared norms, where scores need them */
+    double *squares;           /* [n] squared norms of its input over the micro-batch, where the net
+                                  remembers them; NULL elsewhere */
+    int64_t remembered_offset; /* in the net's `remembered` */
+    cr_macs macs[3];           /* forward, input gradient, weight gradient */
 
     /* The second sampling, where the backward products have one (resample.c): */
     double backward_ratio;     /* of this step; 1: none */
@@ -295,7 +298,7 @@ typedef struct cr_segment {
     double *output_norms;      /* [kO] their squared norms by output, this step */
 } cr_segment;
 
-/* Who decides on a pick. `choose` fills the pick of `segment`; it may call cr_net_scores. */
+/* Who decides on a pick. `choose` fills the pick of `segment`; it may call cr_net_choose. */
 typedef struct cr_agreement {
     void *self;
     cr_status (*choose)(void *self, cr_net *net, int segment, cr_pick *pick);
@@ -354,6 +357,12 @@ struct cr_net {
     float *statistics;         /* mean and variance of each batch norm; owned by the arena */
     int64_t statistics_offset; /* of this step's, in the compact gradient */
 
+    bool remembers;            /* scores are by the norms of the last step (remember.c) */
+    bool knows;                /* there has been one */
+    int64_t remembered_count;  /* input channels of all segments that are sampled in some step */
+    float *remembered;         /* mean squares of each; 1 before the first step; of the arena */
+    int64_t remembered_offset; /* of this step's sums, in the compact gradient */
+
     float *flow;       /* [rows, k] an input gradient on its way into a dense one */
     float *sum;        /* [rows, C] an output on its way into a residual sum */
     float *evaluation; /* [rows, C] end of a chain while evaluating, over the training tensors */
@@ -382,6 +391,8 @@ typedef struct cr_net_plan {
     int rows;                       /* samples of a micro-batch */
     int64_t (*extra)(int segments); /* floats to keep free behind the gradient; NULL: none */
     uint64_t seed;
+    bool remembers;  /* score by the norms that inputs had in the last step: picks are then known
+                        before a step begins */
     bool everything; /* no liveness: work out every output channel's gradient, to check the rest */
 } cr_net_plan;
 
@@ -435,8 +446,16 @@ cr_status cr_net_evaluate(cr_net *net, cr_result *result, const float *x, const 
  * norm to sums [statistics_count]. For running statistics that fit an exact evaluation. */
 void cr_net_observe(cr_net *net, double *sums, const float *x, int rows);
 
-/* For agreements: score the input channels of `segment` over the micro-batch under way and draw its
- * pick. `who` keys draws that are to differ between ranks; 0 where they agree. */
+/* For agreements: squared norms [n] of the input channels of `segment` over the micro-batch under
+ * way, or of the last step where the net remembers; its own, which may be changed before the draw;
+ * NULL where scores need none. */
+double *cr_net_norms(cr_net *net, int segment);
+
+/* For agreements: score the input channels of `segment` by the norms that cr_net_norms gave, and
+ * draw its pick. `who` keys draws that are to differ between ranks; 0 where they agree. */
+cr_status cr_net_draw(cr_net *net, int segment, cr_pick *pick, uint32_t who);
+
+/* For agreements: both. */
 cr_status cr_net_choose(cr_net *net, int segment, cr_pick *pick, uint32_t who);
 
 /* The same as a cr_agreement, for one process that decides alone. */
@@ -445,6 +464,17 @@ extern const cr_agreement cr_net_alone;
 /* After the step's sums over `micro_batches`: move the running statistics towards the mean of those
  * in the summed compact gradient. */
 void cr_net_update_statistics(cr_net *net, const float *compact, int micro_batches);
+
+/* After the step's sums, which are of `samples` samples: remember the norms of the inputs, which
+ * ride in the compact gradient. Nothing where the net remembers none. */
+void cr_net_remember(cr_net *net, const float *compact, int64_t samples);
+
+/* The mean squares [n] that the net remembers of the input channels of `segment`; NULL: none. What
+ * is written there counts once net->knows is set. */
+float *cr_net_remembered(const cr_net *net, int segment);
+
+/* Floats of a gradient at most, with what rides behind it and what is kept free. */
+int64_t cr_net_gradient_floats(const cr_net *net);
 
 /* Rows [first, first + rows) of the gradient of parameter number `i` (cr_net_parameter), dense,
  * [rows, C or OUT]: in `scratch`, or where it lies when nothing was sampled. A parameter of one

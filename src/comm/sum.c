@@ -114,6 +114,24 @@ static void climb(tree *t, int level)
     }
 }
 
+cr_status cr_comm_sum_fixed(cr_comm *comm, double *values, int count, double *scratch)
+{
+    int rank = comm->rank;
+    for (int apart = 1; apart < comm->size; apart *= 2) {
+        if (rank % (2 * apart) == apart) {
+            CR_MPI(MPI_Send(values, count, MPI_DOUBLE, rank - apart, CR_TAG_TREE, comm->world));
+            break;
+        }
+        if (rank + apart >= comm->size)
+            continue;
+        CR_MPI(MPI_Recv(scratch, count, MPI_DOUBLE, rank + apart, CR_TAG_TREE, comm->world,
+                        MPI_STATUS_IGNORE));
+        for (int i = 0; i < count; i++)
+            values[i] += scratch[i];
+    }
+    return cr_comm_broadcast(comm, values, (size_t)count * sizeof *values, 0);
+}
+
 cr_status cr_comm_tree_sum(cr_comm *comm, float *out, cr_tree_part *parts, int n, int64_t count,
                            const int *owners, int leaves, float *scratch)
 {

@@ -40,13 +40,18 @@ int64_t cr_dist_extra(int segments)
     return cr_tail_count(segments);
 }
 
+bool cr_dist_remembers(const cr_dist_options *options)
+{
+    const cr_dist_mode *mode = cr_dist_mode_find(options->agreement);
+    return mode != NULL && mode->remembers;
+}
+
 cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options *sampling)
 {
     const cr_dist_mode *mode = cr_dist_mode_find(options->agreement);
     bool from_inputs = cr_score_find(sampling->scores)->needs_inputs;
-    bool needs_same = mode != NULL && mode->alone && mode->equal;
     CR_CHECK(
-        !needs_same || !from_inputs, CR_BAD_CONFIG,
+        mode == NULL || !mode->blind || !from_inputs, CR_BAD_CONFIG,
         "agreement: %s: expected sampling.scores weight_norm or uniform, which every rank knows "
         "without a message; found %s",
         options->agreement, sampling->scores);
@@ -75,6 +80,14 @@ static int longest_message(const cr_net *net)
     return 2 + 2 * most;
 }
 
+static size_t most_channels(const cr_net *net)
+{
+    int most = 0;
+    for (int s = 0; s < net->segment_count; s++)
+        most = net->segments[s].n > most ? net->segments[s].n : most;
+    return (size_t)most;
+}
+
 /* Partial sums that a run of so many leaves can need at once: two of each level, and a new one. */
 static int parts_needed(int leaves)
 {
@@ -88,9 +101,9 @@ static cr_status make_buffers(cr_dist *dist)
 {
     const cr_net *net = dist->net;
     int most = (dist->micro_batches_most + cr_comm_size(dist->comm) - 1) / cr_comm_size(dist->comm);
-    size_t bytes = (size_t)(net->parameter_count + net->statistics_count + net->gradient_extra) *
-                   sizeof(float);
+    size_t bytes = (size_t)cr_net_gradient_floats(net) * sizeof(float);
     CR_TRY(cr_alloc((void **)&dist->message, (size_t)longest_message(net) * sizeof *dist->message));
+    CR_TRY(cr_alloc((void **)&dist->norms, most_channels(net) * sizeof *dist->norms));
     if (!dist->mode->equal)
         CR_TRY(cr_alloc((void **)&dist->dense, bytes));
     if (!dist->options.deterministic)
@@ -106,6 +119,25 @@ static cr_status make_buffers(cr_dist *dist)
     return CR_OK;
 }
 
+/* Do the options go together with so many micro-batches on so many ranks? */
+static cr_status check_share(const cr_dist_options *options, const cr_dist_mode *mode,
+                             int micro_batches, int ranks)
+{
+    CR_CHECK(ranks <= micro_batches, CR_BAD_CONFIG,
+             "micro_batch: expected at least as many micro-batches a step as there are ranks (%d), "
+             "found %d",
+             ranks, micro_batches);
+    CR_CHECK(!options->deterministic || mode->equal, CR_BAD_CONFIG,
+             "deterministic: agreement %s lets each rank keep other channels; expected one that "
+             "does not depend on the ranks",
+             mode->name);
+    CR_CHECK(!options->deterministic || !mode->shared || micro_batches == ranks, CR_BAD_CONFIG,
+             "deterministic: agreement %s scores the first micro-batch of each rank; expected one "
+             "a rank (%d), found %d: set micro_batch to batch / ranks",
+             mode->name, ranks, micro_batches);
+    return CR_OK;
+}
+
 cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm *comm, cr_net *net,
                          int micro_batches)
 {
@@ -113,14 +145,9 @@ cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm 
     const cr_dist_mode *mode = cr_dist_mode_find(options->agreement);
     CR_CHECK(mode != NULL, CR_BAD_CONFIG, "agreement: no mode is called %s", options->agreement);
     CR_TRY(cr_dist_check(options, &net->sampling));
-    CR_CHECK(cr_comm_size(comm) <= micro_batches, CR_BAD_CONFIG,
-             "micro_batch: expected at least as many micro-batches a step as there are ranks (%d), "
-             "found %d",
-             cr_comm_size(comm), micro_batches);
-    CR_CHECK(!options->deterministic || mode->equal, CR_BAD_CONFIG,
-             "deterministic: agreement %s lets each rank keep other channels; expected one that "
-             "does not depend on the ranks",
-             mode->name);
+    CR_TRY(check_share(options, mode, micro_batches, cr_comm_size(comm)));
+    CR_CHECK(net->remembers == mode->remembers, CR_INTERNAL,
+             "agreement: %s wants a net that remembers as cr_dist_remembers says", mode->name);
     CR_TRY(cr_alloc((void **)&dist, sizeof *dist));
     dist->comm = comm;
     dist->net = net;
@@ -145,6 +172,7 @@ void cr_dist_free(cr_dist **dist)
     for (int i = 1; i < (*dist)->buffer_count; i++)
         CR_FREE((*dist)->buffers[i]);
     CR_FREE((*dist)->message);
+    CR_FREE((*dist)->norms);
     CR_FREE((*dist)->owners);
     CR_FREE((*dist)->dense);
     CR_FREE(*dist);
@@ -334,6 +362,7 @@ cr_status cr_dist_finish(cr_dist *dist, cr_dist_news *news)
     else
         CR_TRY(sum_dense(dist, news));
     cr_net_update_statistics(dist->net, dist->home, dist->micro_batches);
+    cr_net_remember(dist->net, dist->home, news->result.samples);
     dist->dense_bytes += cr_net_size(dist->net) * (int64_t)sizeof(float);
     cr_phase_leave(previous);
     return CR_OK;

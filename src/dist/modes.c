@@ -2,9 +2,19 @@
  * modes: who decides on a pick.
  *
  *     root     rank 0 scores micro-batch 0 and broadcasts its pick
+ *     global   squared norms are summed over the first micro-batch of every rank, then each rank
+ *              draws the same: one sum a layer
  *     weights  every rank draws the same from weight norms and shared random numbers: no message
- *     local    each rank its own; gradients must then travel dense. To show what agreement is
- * worth.
+ *     stale    every rank draws the same from the norms of the last step, over all its
+ * micro-batches, which rode with its gradients, and before any by weight norms: no message of its
+ * own, and all picks of a step are known before it begins local    each rank its own; gradients
+ * must then travel dense. To show what agreement is worth
+ *
+ * `global` cannot take in all micro-batches of a rank: the norms of a layer's inputs are there only
+ * when the layers before it have been worked out, by picks that are settled by then, and memory is
+ * that of one micro-batch. So its picks depend on how many ranks there are, and deterministic runs,
+ * whose bits must not, want one micro-batch a rank: then the norms are those of the whole batch,
+ * summed along a fixed tree.
  */
 #include "modes.h"
 
@@ -65,7 +75,25 @@ static cr_status choose_root(void *self, cr_net *net, int segment, cr_pick *pick
     return CR_OK;
 }
 
-static cr_status choose_weights(void *self, cr_net *net, int segment, cr_pick *pick)
+static cr_status choose_global(void *self, cr_net *net, int segment, cr_pick *pick)
+{
+    cr_dist *dist = self;
+    int n = net->segments[segment].n;
+    double *norms = cr_net_norms(net, segment);
+    if (norms != NULL && cr_comm_size(dist->comm) > 1) {
+        cr_phase previous = cr_phase_enter(CR_PHASE_AGREE);
+        if (dist->options.deterministic)
+            CR_TRY(cr_comm_sum_fixed(dist->comm, norms, n, dist->norms));
+        else
+            CR_TRY(cr_comm_sum(dist->comm, norms, n));
+        dist->wire_bytes += n * (int64_t)sizeof *norms;
+        cr_phase_leave(previous);
+    }
+    return cr_net_draw(net, segment, pick, 0);
+}
+
+/* From what every rank knows before the step. */
+static cr_status choose_known(void *self, cr_net *net, int segment, cr_pick *pick)
 {
     (void)self;
     return cr_net_choose(net, segment, pick, 0);
@@ -78,9 +106,11 @@ static cr_status choose_local(void *self, cr_net *net, int segment, cr_pick *pic
 }
 
 static const cr_dist_mode modes[] = {
-    {"root", true, false, choose_root},
-    {"weights", true, true, choose_weights},
-    {"local", false, true, choose_local},
+    {.name = "root", .equal = true, .choose = choose_root},
+    {.name = "global", .equal = true, .alone = true, .shared = true, .choose = choose_global},
+    {.name = "weights", .equal = true, .alone = true, .blind = true, .choose = choose_known},
+    {.name = "stale", .equal = true, .alone = true, .remembers = true, .choose = choose_known},
+    {.name = "local", .alone = true, .choose = choose_local},
 };
 
 const cr_dist_mode *cr_dist_mode_find(const char *name)
@@ -93,6 +123,6 @@ const cr_dist_mode *cr_dist_mode_find(const char *name)
 
 const char *const *cr_dist_mode_names(void)
 {
-    static const char *const names[] = {"root", "weights", "local", NULL};
+    static const char *const names[] = {"root", "global", "weights", "stale", "local", NULL};
     return names;
 }

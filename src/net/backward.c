@@ -65,6 +65,7 @@ cr_status cr_net_backward(cr_net *net, bool first, cr_net_finished finished, voi
     int block = 0;
     cr_phase previous = cr_phase_enter(CR_PHASE_BACKWARD);
     cr_gradient_add_statistics(net, first);
+    cr_remember_add(net, first);
     for (int s = net->segment_count - 1; s >= 0; s--) {
         CR_TRY(run_segment(net, s, first, &block));
         if (finished != NULL)

@@ -114,6 +114,24 @@ double cr_layer_statistic(const cr_layer *layer, int64_t i, int samples);
 /* Put the micro-batch's statistics behind the gradients, or add them. */
 void cr_gradient_add_statistics(cr_net *net, bool first);
 
+/* ---- norms of the last step --------------------------------------------------------------------
+ */
+
+/* Lay them out, where the net remembers. */
+void cr_remember_lay_out(cr_net *net, cr_arena *arena);
+
+/* Before the first step: as if every input had the norm 1, so that scores are those of weights. */
+void cr_remember_nothing(cr_net *net);
+
+/* norms [n] of the last step. */
+void cr_remember_recall(const cr_net *net, int s, double *norms);
+
+/* Take the norms of segment s over the micro-batch under way, when its chain is prepared. */
+void cr_remember_take(cr_net *net, int s);
+
+/* Put the micro-batch's norms behind the gradients, or add them. */
+void cr_remember_add(cr_net *net, bool first);
+
 /* Count one product (0 forward, 1 input gradient, 2 weight gradient) of segment s. */
 void cr_segment_count(cr_net *net, int s, int product);
 

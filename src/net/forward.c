@@ -7,12 +7,19 @@
 
 /* ---- picks ----------------------------------------------------------------------------------- */
 
-cr_status cr_net_choose(cr_net *net, int s, cr_pick *pick, uint32_t who)
+double *cr_net_norms(cr_net *net, int s)
+{
+    if (net->score->needs_inputs && net->remembers)
+        cr_remember_recall(net, s, net->norms[0]);
+    else if (net->score->needs_inputs)
+        cr_chain_norms(net, s, net->norms[0]);
+    return net->score->needs_inputs ? net->norms[0] : NULL;
+}
+
+cr_status cr_net_draw(cr_net *net, int s, cr_pick *pick, uint32_t who)
 {
     const cr_segment *segment = &net->segments[s];
     const cr_layer *consumer = &net->layers[segment->consumer];
-    if (net->score->needs_inputs)
-        cr_chain_norms(net, s, net->norms[0]);
     if (net->score->needs_weights)
         cr_segment_weight_norms(net, s, net->norms[1]);
     net->score->combine(net->scores, net->norms[0], net->norms[1], segment->n);
@@ -30,6 +37,12 @@ cr_status cr_net_choose(cr_net *net, int s, cr_pick *pick, uint32_t who)
     return status == CR_OK
                ? CR_OK
                : cr_fail_prefix(status, "step %u layer %s", net->pass.step, consumer->name);
+}
+
+cr_status cr_net_choose(cr_net *net, int s, cr_pick *pick, uint32_t who)
+{
+    (void)cr_net_norms(net, s);
+    return cr_net_draw(net, s, pick, who);
 }
 
 static cr_status choose_alone(void *self, cr_net *net, int segment, cr_pick *pick)
@@ -107,6 +120,15 @@ static void finish_picks(cr_net *net)
     cr_phase_leave(previous);
 }
 
+/* The same before the step has begun, where nothing of it is needed. */
+static cr_status pick_all_channels(cr_net *net)
+{
+    for (int s = 0; s < net->segment_count; s++)
+        CR_TRY(pick_channels(net, s));
+    finish_picks(net);
+    return CR_OK;
+}
+
 /* ---- a training pass ------------------------------------------------------------------------- */
 
 cr_contract cr_segment_contract(const cr_net *net, int s, int k, int live)
@@ -176,6 +198,7 @@ static cr_status run_segment(cr_net *net, int s, const float *data)
     segment->x = segment->source == 0 ? data : net->tensors[segment->source].values;
     net->tensors[segment->source].has_gradient = false;
     cr_chain_prepare(net, s);
+    cr_remember_take(net, s);
     CR_TRY(pick_channels(net, s));
     cr_chain_write(net, s);
     if (segment->target >= 0)
@@ -192,6 +215,8 @@ cr_status cr_net_forward(cr_net *net, cr_result *result, const float *x, const i
     net->pass.first_sample = first_sample;
     net->pass_rows = rows;
     cr_phase previous = cr_phase_enter(CR_PHASE_FORWARD);
+    if (net->remembers)
+        CR_TRY(pick_all_channels(net));
     for (int s = 0; s < net->segment_count; s++)
         CR_TRY(run_segment(net, s, x));
     finish_picks(net);

@@ -42,6 +42,8 @@ void cr_gradient_plan(cr_net *net)
         plan_segment(net, s);
     net->statistics_offset = net->gradient_count;
     net->gradient_count += net->statistics_count;
+    net->remembered_offset = net->gradient_count;
+    net->gradient_count += net->remembered_count;
 }
 
 /* ---- running statistics ride behind the gradients ---------------------------------------------

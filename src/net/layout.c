@@ -159,9 +159,8 @@ static extent measure(const cr_net *net)
 
 static void lay_out_shared(cr_net *net, const extent *most, cr_arena *arena)
 {
-    int64_t gradient = net->parameter_count + net->statistics_count + net->gradient_extra;
     net->parameters = cr_arena_take(arena, net->parameter_count, sizeof(float));
-    net->gradient = cr_arena_take(arena, gradient, sizeof(float));
+    net->gradient = cr_arena_take(arena, cr_net_gradient_floats(net), sizeof(float));
     net->strip_floats = (most->strip + CR_ALIGNMENT - 1) / CR_ALIGNMENT * CR_ALIGNMENT;
     net->strips = cr_arena_take(arena, net->threads * net->strip_floats, sizeof(float));
     net->partial = cr_arena_take(arena, (int64_t)CR_TILES_MAX * 2 * most->channels, sizeof(double));
@@ -179,6 +178,7 @@ static void lay_out_shared(cr_net *net, const extent *most, cr_arena *arena)
 void cr_net_lay_out(cr_net *net, cr_arena *arena)
 {
     extent most = measure(net);
+    cr_remember_lay_out(net, arena);
     lay_out_shared(net, &most, arena);
     lay_out_statistics(net, arena);
     cr_tensors_place(net, arena);
@@ -196,6 +196,12 @@ void cr_net_lay_out(cr_net *net, cr_arena *arena)
     arena->used = arena->used > training ? arena->used : training;
 }
 
+int64_t cr_net_gradient_floats(const cr_net *net)
+{
+    return net->parameter_count + net->statistics_count + net->remembered_count +
+           net->gradient_extra;
+}
+
 /* Most channels of the input of segment s that can carry gradient. */
 static int active_most(const cr_net *net, int s)
 {
@@ -206,7 +212,7 @@ static int active_most(const cr_net *net, int s)
 
 int64_t cr_net_message_floats(const cr_net *net)
 {
-    int64_t floats = net->statistics_count;
+    int64_t floats = net->statistics_count + net->remembered_count;
     for (int s = 0; s < net->segment_count; s++) {
         const cr_segment *segment = &net->segments[s];
         const cr_layer *layer = &net->layers[segment->consumer];

@@ -244,6 +244,7 @@ static cr_status build(cr_net *net, const cr_net_plan *plan)
     cr_net_lay_out(net, &measured);
     CR_TRY(cr_arena_create(&net->arena, measured.used));
     cr_net_lay_out(net, &net->arena);
+    cr_remember_nothing(net);
     return CR_OK;
 }
 
@@ -258,6 +259,7 @@ cr_status cr_net_create(cr_net **out, const cr_net_plan *plan)
     net->rows = plan->rows;
     net->seed = plan->seed;
     net->liveness = !plan->everything;
+    net->remembers = plan->remembers;
     net->threads = cr_engine_threads();
     cr_status status = build(net, plan);
     if (status != CR_OK) {

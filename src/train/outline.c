@@ -34,7 +34,8 @@ cr_status cr_options_net(cr_net **out, const cr_run_options *options)
                         .input = {shape.h, shape.w, shape.c},
                         .classes = shape.classes,
                         .rows = options->micro_batch,
-                        .extra = cr_dist_extra};
+                        .extra = cr_dist_extra,
+                        .remembers = cr_dist_remembers(&options->dist)};
     CR_TRY(cr_net_create(out, &plan));
     keep_most(*out, &options->sampling);
     return CR_OK;

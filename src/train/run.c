@@ -23,6 +23,7 @@ static cr_status make_net(cr_run *run)
                         .classes = train->classes,
                         .rows = run->options.micro_batch,
                         .extra = cr_dist_extra,
+                        .remembers = cr_dist_remembers(&run->options.dist),
                         .seed = (uint64_t)run->options.seed};
     CR_TRY(cr_net_create(&run->net, &plan));
     cr_net_initialize(run->net);

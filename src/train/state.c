@@ -56,13 +56,64 @@ static void add_all_statistics(arrays *all, const cr_net *net)
     }
 }
 
-static cr_status list(arrays *all, const cr_run *run, bool with_optimizer)
+/* Name of the norms that the net remembers of segment s. */
+static void name_norms(char name[NAME_MAX_BYTES], const cr_net *net, int s)
+{
+    (void)snprintf(name, NAME_MAX_BYTES, "/norms/%s/inputs",
+                   net->layers[net->segments[s].consumer].name);
+}
+
+/* What the net remembers of the last step. */
+static void add_all_norms(arrays *all, const cr_net *net)
+{
+    for (int s = 0; s < net->segment_count; s++) {
+        float *norms = cr_net_remembered(net, s);
+        char *name = all->names[all->count];
+        if (norms == NULL)
+            continue;
+        name_norms(name, net, s);
+        all->blobs[all->count++] = (cr_blob){.name = name,
+                                             .type = CR_BLOB_F32,
+                                             .rank = 1,
+                                             .dims = {net->segments[s].n},
+                                             .dimensions = "IN",
+                                             .data = norms};
+    }
+}
+
+static bool is_there(const char *name, const cr_checkpoint_entry *entries, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(entries[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Does the checkpoint have all norms that the net remembers? Not when it is of a run that agreed in
+ * another way or sampled other layers; the net then begins without. */
+static cr_status has_norms(bool *all, const cr_net *net, const char *path)
+{
+    cr_checkpoint_entry *entries = NULL;
+    int count = 0;
+    CR_TRY(cr_checkpoint_list(&entries, &count, path));
+    *all = net->remembers;
+    for (int s = 0; s < net->segment_count; s++) {
+        char name[NAME_MAX_BYTES];
+        name_norms(name, net, s);
+        if (cr_net_remembered(net, s) != NULL)
+            *all = *all && is_there(name, entries, count);
+    }
+    CR_FREE(entries);
+    return CR_OK;
+}
+
+static cr_status list(arrays *all, const cr_run *run, bool with_optimizer, bool with_norms)
 {
     const cr_optim_rule *rule = run->optim.rule;
     int parameters = 0;
     while (cr_net_parameter(run->net, parameters) != NULL)
         parameters++;
-    size_t most = (size_t)parameters * (1 + CR_OPTIM_STATES) + 2 * (size_t)run->net->layer_count;
+    size_t most = (size_t)parameters * (1 + CR_OPTIM_STATES) + 3 * (size_t)run->net->layer_count;
     CR_TRY(cr_alloc((void **)&all->blobs, most * sizeof *all->blobs));
     CR_TRY(cr_alloc((void **)&all->names, most * sizeof *all->names));
     for (int i = 0; i < parameters; i++)
@@ -74,6 +125,8 @@ static cr_status list(arrays *all, const cr_run *run, bool with_optimizer)
         for (int i = 0; i < parameters; i++)
             add(all, group, cr_net_parameter(run->net, i), run->optim.state[s]);
     }
+    if (with_norms)
+        add_all_norms(all, run->net);
     return CR_OK;
 }
 
@@ -163,7 +216,7 @@ static cr_status save_on_root(cr_run *run)
     char folder[CR_PATH_MAX];
     char path[CR_PATH_MAX];
     int count = attributes_of(attributes, &run->progress, run->data.train.count, run->config);
-    CR_TRY_GOTO(list(&all, run, true));
+    CR_TRY_GOTO(list(&all, run, true, run->net->knows));
     CR_TRY_GOTO(cr_path_join(folder, run->folder, "checkpoints"));
     CR_TRY_GOTO(cr_checkpoint_name(path, folder, run->progress.step));
     CR_TRY_GOTO(cr_checkpoint_write(path, all.blobs, all.count, attributes, count));
@@ -224,10 +277,14 @@ static cr_status read_arrays(cr_run *run, const char *path, bool with_optimizer)
 {
     cr_status status = CR_OK;
     arrays all = {0};
-    CR_TRY_GOTO(list(&all, run, with_optimizer));
+    bool with_norms = false;
+    if (with_optimizer)
+        CR_TRY(has_norms(&with_norms, run->net, path));
+    CR_TRY_GOTO(list(&all, run, with_optimizer, with_norms));
     CR_TRY_GOTO(cr_checkpoint_read(path, all.blobs, all.count,
                                    with_optimizer ? "/parameters,/statistics,/optimizer"
                                                   : "/parameters,/statistics"));
+    run->net->knows = with_norms;
 done:
     arrays_free(&all);
     return status;
@@ -242,6 +299,9 @@ static cr_status broadcast_state(cr_run *run)
                              (size_t)run->net->statistics_count * sizeof(float), 0));
     for (int s = 0; run->optim.rule->states[s] != NULL; s++)
         CR_TRY(cr_comm_broadcast(run->comm, run->optim.state[s], bytes, 0));
+    CR_TRY(cr_comm_broadcast(run->comm, &run->net->knows, sizeof run->net->knows, 0));
+    CR_TRY(cr_comm_broadcast(run->comm, run->net->remembered,
+                             (size_t)run->net->remembered_count * sizeof(float), 0));
     run->optim.step = run->progress.step;
     run->net->measured = false; /* the parameters are others now */
     return CR_OK;

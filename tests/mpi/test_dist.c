@@ -34,18 +34,33 @@ static void shares_are_contiguous_and_even(void **state)
 
 /* ---- the gradient ---------------------------------------------------------------------------- */
 
-/* The steps on all ranks against each of them alone, by bits or up to the order of sums. */
+/* What both remember of the step, by bits or up to the order of sums. */
+static void check_norms(const cr_net *all, const cr_net *alone, bool same_bits)
+{
+    int64_t count = all->remembered_count;
+    assert_int_equal(all->knows, all->remembers);
+    if (same_bits)
+        assert_same_bits(all->remembered, alone->remembered, count);
+    else if (count > 0)
+        assert_true(values_gap_float(all->remembered, alone->remembered, count) <= ORDER_TOLERANCE);
+}
+
+/* The steps on all ranks against each of them alone, by bits or up to the order of sums: then picks
+ * by norms of the last step, which have roundings of their own, are copied. */
 static void check_steps(const trainer_plan *plan)
 {
     trainer all, alone;
     trainer_create(&all, plan, comm);
     trainer_create(&alone, plan, NULL);
+    const cr_agreement copied = {all.net, trainer_choose_as};
+    bool copies = all.net->remembers && !plan->dist.deterministic;
     for (uint32_t step = 0; step < STEPS; step++) {
         cr_dist_news news = {0};
         cr_result result = {0};
         int64_t count = all.net->parameter_count;
         ASSERT_OK(trainer_step(&all, &news, step, step_samples[step]));
-        trainer_alone(&alone, &result, step, step_samples[step]);
+        trainer_alone_by(&alone, &result, step, step_samples[step],
+                         copies ? &copied : &cr_net_alone);
         for (int s = 0; s < all.net->segment_count; s++)
             assert_true(all.net->segments[s].pick.hash == alone.net->segments[s].pick.hash);
         assert_int_equal(news.result.samples, step_samples[step]);
@@ -54,6 +69,7 @@ static void check_steps(const trainer_plan *plan)
         assert_true(values_gap_float(all.gradient, alone.gradient, count) <= ORDER_TOLERANCE);
         if (plan->dist.deterministic)
             assert_same_bits(all.gradient, alone.gradient, count);
+        check_norms(all.net, alone.net, plan->dist.deterministic);
     }
     trainer_free(&all);
     trainer_free(&alone);
@@ -85,6 +101,15 @@ static void weights_gives_the_gradient_of_one_rank(void **state)
     (void)state;
     check_combinations(trainer_plan_make("weights", "weight_norm", false));
     check_combinations(trainer_plan_make("weights", "uniform", false));
+}
+
+/* The norms of the last step, which may have had other samples, are those of all its micro-batches:
+ * the same on any number of ranks. */
+static void stale_gives_the_gradient_of_one_rank(void **state)
+{
+    (void)state;
+    for (int s = 0; cr_score_names()[s] != NULL; s++)
+        check_combinations(trainer_plan_make("stale", cr_score_names()[s], false));
 }
 
 static void exact_and_partly_exact_steps(void **state)
@@ -239,17 +264,29 @@ static int64_t expected_floats(void)
 static void bytes_sent_are_those_of_the_blocks(void **state)
 {
     (void)state;
-    const int64_t picks = 2 + 9 + 2 + 25 + 2 + 19; /* k, scaled, and k indices of each */
+    enum { CHANNELS = 24 + 64 + 48 };
+    static const struct {
+        const char *name, *scores;
+        bool deterministic;
+        int64_t floats;                                                   /* of agreement, a step */
+    } modes[] = {{"root", "weight_norm", false, 2 + 9 + 2 + 25 + 2 + 19}, /* k, scaled, k indices */
+                 {"root", "norm", true, 2 + 9 + 2 + 25 + 2 + 19},
+                 {"weights", "weight_norm", false, 0},
+                 {"weights", "uniform", true, 0},
+                 {"global", "norm", false, 2 * CHANNELS}, /* doubles */
+                 {"stale", "norm", false, CHANNELS},
+                 {"stale", "norm", true, CHANNELS},
+                 {"stale", "uniform", true, 0}};
     const int64_t dense = 24 * 64 + 64 + 64 * 48 + 48 + 48 * 5 + 5;
-    for (int mode = 0; mode < 4; mode++) {
+    for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
         trainer all;
         cr_dist_news news = {0};
-        bool root = mode % 2 == 0;
-        trainer_plan plan = trainer_plan_make(root ? "root" : "weights", "weight_norm", mode >= 2);
+        trainer_plan plan =
+            trainer_plan_make(modes[m].name, modes[m].scores, modes[m].deterministic);
         trainer_create(&all, &plan, comm);
         for (uint32_t step = 0; step < 3; step++)
             ASSERT_OK(trainer_step(&all, &news, step, TRAINER_BATCH));
-        int64_t floats = expected_floats() + (root ? picks : 0);
+        int64_t floats = expected_floats() + modes[m].floats;
         assert_int_equal(all.dist->wire_bytes, cr_comm_size(comm) > 1 ? 3 * 4 * floats : 0);
         assert_int_equal(all.dist->dense_bytes, 3 * 4 * dense);
         trainer_free(&all);
@@ -284,13 +321,14 @@ static void a_rank_with_other_channels_is_found_out(void **state)
 {
     (void)state;
     const char *const layers[] = {"fc1", "fc2", "fc3"};
-    for (int deterministic = 0; deterministic < 2; deterministic++)
+    const char *const modes[] = {"root", "root", "stale", "stale", "global"};
+    for (int m = 0; m < 5; m++)
         for (int segment = 0; segment < 3; segment++)
             for (int rank = 0; rank < cr_comm_size(comm) && cr_comm_size(comm) > 1; rank++) {
                 trainer all;
                 char words[64];
                 cr_dist_news news = {0};
-                trainer_plan plan = trainer_plan_make("root", "norm", deterministic == 1);
+                trainer_plan plan = trainer_plan_make(modes[m], "norm", m % 2 == 1);
                 trainer_create(&all, &plan, comm);
                 traitor t = {all.dist, rank, segment};
                 ASSERT_OK(trainer_step(&all, &news, 6, TRAINER_BATCH));
@@ -354,6 +392,8 @@ static void what_does_not_go_together_is_refused(void **state)
     refuse(&plan, TRAINER_MICROS, "agreement: weights");
     plan = trainer_plan_make("local", "norm", true);
     refuse(&plan, TRAINER_MICROS, "deterministic");
+    plan = trainer_plan_make("global", "norm", true);
+    refuse(&plan, TRAINER_MICROS, "expected one a rank");
     trainer all;
     plan = trainer_plan_make("root", "norm", true);
     trainer_create(&all, &plan, comm);
@@ -368,6 +408,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(shares_are_contiguous_and_even),
         cmocka_unit_test(root_gives_the_gradient_of_one_rank),
         cmocka_unit_test(weights_gives_the_gradient_of_one_rank),
+        cmocka_unit_test(stale_gives_the_gradient_of_one_rank),
         cmocka_unit_test(exact_and_partly_exact_steps),
         cmocka_unit_test(a_second_sampling_needs_no_agreement),
         cmocka_unit_test(buckets_of_any_size),

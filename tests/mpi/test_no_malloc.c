@@ -126,6 +126,7 @@ static void check_steps(const cr_dist_options *options, const net_wish *wish)
     cr_net *net = NULL;
     cr_net_plan plan = net_plan(wish);
     plan.extra = cr_dist_extra;
+    plan.remembers = cr_dist_remembers(options);
     ASSERT_OK(cr_net_create(&net, &plan));
     cr_net_initialize(net);
     rig t = {.batch = net_batch_new(net, ROWS * MICRO_BATCHES)};
@@ -179,6 +180,20 @@ static void a_step_takes_no_memory(void **state)
     }
 }
 
+/* Picks by the norms of all ranks, of the last step. */
+static void other_agreements_take_no_memory(void **state)
+{
+    (void)state;
+    const net_wish wish = {.sizes = NET_SIZES(200, 120, 90, 10), .ratio = 0.4, .rows = ROWS};
+    cr_dist_options options = {.agreement = "global", .bucket_bytes = 1024};
+    check_steps(&options, &wish);
+    for (int deterministic = 0; deterministic < 2; deterministic++) {
+        options = (cr_dist_options){
+            .agreement = "stale", .deterministic = deterministic == 1, .bucket_bytes = 1024};
+        check_steps(&options, &wish);
+    }
+}
+
 /* Convolutions, whose k the draw changes from step to step. */
 static void a_step_of_convolutions_takes_no_memory(void **state)
 {
@@ -216,6 +231,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_takes_no_memory),
+        cmocka_unit_test(other_agreements_take_no_memory),
         cmocka_unit_test(a_step_of_convolutions_takes_no_memory),
         cmocka_unit_test(the_counter_counts),
     };

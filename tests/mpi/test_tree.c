@@ -132,12 +132,34 @@ static void another_order_gives_other_bits(void **state)
     assert_true(differing >= 10); /* of 14 */
 }
 
+/* The same for doubles, a leaf a rank: pairs of ranks, then pairs of pairs. */
+static void doubles_of_ranks(void **state)
+{
+    (void)state;
+    double level[RANKS][COUNT], own[COUNT], scratch[COUNT];
+    for (uint32_t step = 0; step < 20; step++) {
+        make_leaves(step);
+        for (int r = 0; r < cr_comm_size(comm); r++)
+            for (int i = 0; i < COUNT; i++)
+                level[r][i] = leaf[r][i] / 3.0;
+        memcpy(own, level[cr_comm_rank(comm)], sizeof own);
+        ASSERT_OK(cr_comm_sum_fixed(comm, own, COUNT, scratch));
+        for (int n = cr_comm_size(comm); n > 1; n = (n + 1) / 2)
+            for (int node = 0; node < n; node += 2)
+                for (int i = 0; i < COUNT; i++)
+                    level[node / 2][i] =
+                        node + 1 < n ? level[node][i] + level[node + 1][i] : level[node][i];
+        assert_memory_equal(own, level[0], sizeof own);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_order_gives_other_bits),
         cmocka_unit_test(few_leaves_owned_in_every_way),
         cmocka_unit_test(many_leaves_in_equal_runs),
+        cmocka_unit_test(doubles_of_ranks),
     };
     comm = mpi_begin(&argc, &argv);
     return mpi_end(&comm, cmocka_run_group_tests(tests, NULL, NULL));

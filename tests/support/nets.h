@@ -25,6 +25,7 @@ typedef struct net_wish {
         int minimum;
     } backward;
     bool everything; /* no liveness */
+    bool remembers;  /* scores are by the norms of the last step */
     int rows;        /* of a micro-batch at most */
     uint64_t seed;
 } net_wish;
@@ -87,6 +88,7 @@ static inline cr_net_plan net_plan(const net_wish *asked)
                         .classes = wish.classes,
                         .rows = wish.rows,
                         .seed = wish.seed,
+                        .remembers = wish.remembers,
                         .everything = wish.everything};
     options_default(cr_net_option_table, &plan.options);
     options_default(cr_sample_option_table, &plan.sampling);

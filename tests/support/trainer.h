@@ -56,6 +56,7 @@ static inline void trainer_make_net(cr_net **net, const trainer_plan *plan)
                         .classes = plan->sizes.value[plan->sizes.count - 1],
                         .rows = TRAINER_MICRO,
                         .extra = cr_dist_extra,
+                        .remembers = cr_dist_remembers(&plan->dist),
                         .seed = 4};
     (void)snprintf(made.options.model, CR_WORD_MAX, "mlp");
     (void)snprintf(made.options.initializer, CR_WORD_MAX, "he");
@@ -131,14 +132,15 @@ static inline void trainer_add(float *to, const float *from, int64_t count)
         to[i] += from[i];
 }
 
-/* The same step alone: a compact gradient of every micro-batch, summed in pairs, the pairs in pairs
- * ...: one without a partner passes up. */
-static inline void trainer_alone(trainer *t, cr_result *result, uint32_t step, int samples)
+/* The same step alone, by the picks of an agreement: a compact gradient of every micro-batch,
+ * summed in pairs, the pairs in pairs ...: one without a partner passes up. */
+static inline void trainer_alone_by(trainer *t, cr_result *result, uint32_t step, int samples,
+                                    const cr_agreement *agreement)
 {
     int64_t count = 0;
     float *sums[TRAINER_MICROS] = {NULL};
     int n = trainer_micros(samples);
-    cr_net_begin(t->net, step, &cr_net_alone);
+    cr_net_begin(t->net, step, agreement);
     for (int m = 0; m < n; m++) {
         trainer_forward(t, result, m, samples);
         ASSERT_OK(cr_net_backward(t->net, true, NULL, NULL));
@@ -150,8 +152,31 @@ static inline void trainer_alone(trainer *t, cr_result *result, uint32_t step, i
         for (int m = 0; m + apart < n; m += 2 * apart)
             trainer_add(sums[m], sums[m + apart], count);
     cr_net_spread(t->net, t->gradient, sums[0]);
+    cr_net_remember(t->net, sums[0], samples);
     for (int m = 0; m < n; m++)
         CR_FREE(sums[m]);
+}
+
+static inline void trainer_copy_pick(cr_pick *to, const cr_pick *from)
+{
+    to->k = from->k;
+    to->scaled = from->scaled;
+    memcpy(to->index, from->index, (size_t)from->k * sizeof *to->index);
+    memcpy(to->scale, from->scale, (size_t)from->k * sizeof *to->scale);
+    cr_pick_seal(to);
+}
+
+/* An agreement: what the net `self` has picked in this step. */
+static inline cr_status trainer_choose_as(void *self, cr_net *net, int segment, cr_pick *pick)
+{
+    (void)net;
+    trainer_copy_pick(pick, &((const cr_net *)self)->segments[segment].pick);
+    return CR_OK;
+}
+
+static inline void trainer_alone(trainer *t, cr_result *result, uint32_t step, int samples)
+{
+    trainer_alone_by(t, result, step, samples, &cr_net_alone);
 }
 
 #endif
