@@ -249,6 +249,7 @@ double cr_seconds(void);
 /* Charge time to `phase` from now on; returns the phase to give back to cr_phase_leave. */
 cr_phase cr_phase_enter(cr_phase phase);
 void cr_phase_leave(cr_phase previous);
+cr_phase cr_phase_now(void);
 
 /* Seconds charged to a phase since the start of the program. */
 double cr_phase_seconds(cr_phase phase);

@@ -1,6 +1,7 @@
 /*
  * comm: the only place that knows MPI. Every failure of MPI is reported; a rank that fails in the
- * middle of a step aborts the job with its name (cr_comm_abort).
+ * middle of a step aborts the job with its name (cr_comm_abort). No wait is for ever: see
+ * cr_comm_watch.
  */
 #ifndef COLROW_COMM_H
 #define COLROW_COMM_H
@@ -25,14 +26,26 @@ int cr_comm_node_size(const cr_comm *comm);
  * return. Not collective: for failures in the middle of a step. */
 _Noreturn void cr_comm_abort(cr_comm *comm, cr_status code);
 
+/* ---- watchdog --------------------------------------------------------------------------------
+ * A collective function in which a rank waits longer than the limit ends the job with CR_RANKS. The
+ * message names the ranks that others wait for, lost or busy, and where every rank is. */
+#define CR_COMM_LIMIT 300 /* s, unless another is set */
+
+/* Set the limit of a wait in seconds; 0: none. Not collective, but for all ranks the same. */
+void cr_comm_watch(cr_comm *comm, double seconds);
+
+/* Say where this rank is: step under way, from 1 (0: in none), and layer (NULL: in none), whose
+ * name must stay. The phase is known from the timers of base. Not collective. */
+void cr_comm_at(cr_comm *comm, int64_t step, const char *layer);
+
 /* ---- agreement ------------------------------------------------------------------------------ */
 
 /* Does any rank have local != CR_OK? Then every rank gets a failure: the failing ones keep theirs,
  * the others get the code of the lowest failing rank with its message. Collective. */
 cr_status cr_comm_any(cr_comm *comm, cr_status local);
 
-/* CR_RANKS naming `what` and a rank that differs unless `value` is the same everywhere. Collective.
- */
+/* CR_RANKS naming `what`, a rank that differs and both values, in hexadecimal digits as of a hash,
+ * unless `value` is the same everywhere. Collective. */
 cr_status cr_comm_same(cr_comm *comm, uint64_t value, const char *what);
 
 /* root's `bytes` bytes to all. Collective. */
@@ -54,7 +67,8 @@ cr_status cr_comm_sum_fixed(cr_comm *comm, double *values, int count, double *sc
  * Collective, in the same order on all ranks. CR_INTERNAL when too many are in flight. */
 cr_status cr_comm_sum_begin(cr_comm *comm, float *values, int64_t count);
 
-/* Let messages in flight move on; call it between layers. Not collective. */
+/* Let messages in flight move on, and answer the watchdogs of other ranks; call it between layers.
+ * Not collective. */
 cr_status cr_comm_progress(cr_comm *comm);
 
 /* Wait for all sums in flight. Collective. */

@@ -55,6 +55,7 @@ struct cr_dist {
     int *owners;            /* [micro_batches_most] rank of each, deterministic only; owned */
     int micro_batches_most;
 
+    int64_t step;                  /* under way, from 1 */
     int micro_batches;             /* of this step, on all ranks */
     int first, count;              /* this rank's */
     int done;                      /* of them, backward passes */

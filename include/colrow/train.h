@@ -49,6 +49,7 @@ typedef struct cr_run_options {
     cr_word engine, precision;
     int threads; /* a rank; 0: chosen from the machine */
     int64_t seed;
+    double watchdog_seconds; /* that a rank may wait for others; 0: for ever */
     cr_net_options network;
     cr_data_options data;
     cr_optim_options optimizer;

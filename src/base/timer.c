@@ -45,6 +45,11 @@ void cr_phase_leave(cr_phase previous)
     charge_and_switch(previous);
 }
 
+cr_phase cr_phase_now(void)
+{
+    return current;
+}
+
 double cr_phase_seconds(cr_phase phase)
 {
     return charged[phase];

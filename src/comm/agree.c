@@ -1,6 +1,7 @@
 /* agree: small collectives by which ranks find out whether they are all well and of one mind. */
 #include "comm.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
@@ -11,33 +12,35 @@ cr_status cr_comm_broadcast(cr_comm *comm, void *data, size_t bytes, int root)
     for (size_t done = 0; done < bytes;) {
         size_t left = bytes - done;
         int count = left < PIECE_BYTES ? (int)left : PIECE_BYTES;
-        CR_MPI(MPI_Bcast((char *)data + done, count, MPI_BYTE, root, comm->world));
+        MPI_Request request = MPI_REQUEST_NULL;
+        CR_MPI(MPI_Ibcast((char *)data + done, count, MPI_BYTE, root, comm->world, &request));
+        CR_TRY(cr_wait(comm, 1, &request));
         done += (size_t)count;
     }
     return CR_OK;
 }
 
-static cr_status reduce(cr_comm *comm, double *values, int count, MPI_Op operation)
+static cr_status reduce(cr_comm *comm, void *values, int count, MPI_Datatype type, MPI_Op operation)
 {
-    CR_MPI(MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, operation, comm->world));
-    return CR_OK;
+    MPI_Request request = MPI_REQUEST_NULL;
+    CR_MPI(MPI_Iallreduce(MPI_IN_PLACE, values, count, type, operation, comm->world, &request));
+    return cr_wait(comm, 1, &request);
 }
 
 cr_status cr_comm_sum(cr_comm *comm, double *values, int count)
 {
-    return reduce(comm, values, count, MPI_SUM);
+    return reduce(comm, values, count, MPI_DOUBLE, MPI_SUM);
 }
 
 cr_status cr_comm_largest(cr_comm *comm, double *values, int count)
 {
-    return reduce(comm, values, count, MPI_MAX);
+    return reduce(comm, values, count, MPI_DOUBLE, MPI_MAX);
 }
 
 cr_status cr_comm_any(cr_comm *comm, cr_status local)
 {
-    int failing = local != CR_OK ? comm->rank : INT_MAX;
-    int lowest = INT_MAX;
-    CR_MPI(MPI_Allreduce(&failing, &lowest, 1, MPI_INT, MPI_MIN, comm->world));
+    int lowest = local != CR_OK ? comm->rank : INT_MAX;
+    CR_TRY(reduce(comm, &lowest, 1, MPI_INT, MPI_MIN));
     if (lowest == INT_MAX)
         return CR_OK;
     struct {
@@ -54,17 +57,16 @@ cr_status cr_comm_any(cr_comm *comm, cr_status local)
 
 cr_status cr_comm_same(cr_comm *comm, uint64_t value, const char *what)
 {
-    struct {
-        uint64_t value;
-        int rank;
-    } root = {.value = value};
-    CR_TRY(cr_comm_broadcast(comm, &root, sizeof root, 0));
-    int differing = root.value != value ? comm->rank : INT_MAX;
-    int lowest = INT_MAX;
-    CR_MPI(MPI_Allreduce(&differing, &lowest, 1, MPI_INT, MPI_MIN, comm->world));
-    CR_CHECK(lowest == INT_MAX, CR_RANKS,
-             "%s: expected the same on all ranks, rank %d differs from "
-             "rank 0",
-             what, lowest);
-    return CR_OK;
+    uint64_t of_root = value;
+    CR_TRY(cr_comm_broadcast(comm, &of_root, sizeof of_root, 0));
+    int lowest = of_root != value ? comm->rank : INT_MAX;
+    CR_TRY(reduce(comm, &lowest, 1, MPI_INT, MPI_MIN));
+    if (lowest == INT_MAX)
+        return CR_OK;
+    uint64_t other = value;
+    CR_TRY(cr_comm_broadcast(comm, &other, sizeof other, lowest));
+    return cr_fail(CR_RANKS, __FILE__, __LINE__,
+                   "%s: expected the same on all ranks, rank %d differs from rank 0: hash "
+                   "%016" PRIx64 " and not %016" PRIx64,
+                   what, lowest, other, of_root);
 }

@@ -39,6 +39,7 @@ cr_status cr_comm_create(cr_comm **out, int *argc, char ***argv)
     CR_CHECK(provided >= MPI_THREAD_FUNNELED, CR_RANKS,
              "MPI: expected support of threads (MPI_THREAD_FUNNELED), found none");
     CR_TRY(cr_alloc((void **)&comm, sizeof *comm));
+    comm->limit = CR_COMM_LIMIT;
     cr_status status = set_up(comm);
     if (status != CR_OK) {
         CR_FREE(comm);
@@ -56,6 +57,8 @@ void cr_comm_free(cr_comm **comm)
         void *memory = (*comm)->windows[0].memory;
         cr_comm_unshare(*comm, &memory);
     }
+    /* MPI's own end waits for all ranks, and knows no time; what fails here fails there as well */
+    (void)cr_wait_for_all(*comm, (*comm)->world);
     (void)MPI_Comm_free(&(*comm)->node);
     (void)MPI_Comm_free(&(*comm)->world);
     (void)MPI_Finalize();

@@ -14,18 +14,32 @@ typedef struct cr_window {
     void *memory; /* as this rank sees it */
 } cr_window;
 
+/* Where a rank is, as the watchdog's messages tell it. */
+typedef struct cr_report {
+    bool told;    /* false: no report yet */
+    bool waits;   /* false: it works, and others wait for it */
+    int64_t step; /* under way, from 1; 0: none */
+    int phase;    /* a cr_phase */
+    char layer[CR_WORD_MAX];
+} cr_report;
+
 struct cr_comm {
     MPI_Comm world; /* our own duplicate */
     MPI_Comm node;  /* ranks that share memory */
     int rank, size;
     int node_rank, node_size;
+    double limit;                         /* s that a wait may last; 0: for ever */
+    double looked;                        /* cr_seconds() of the watchdog's last look */
+    int64_t step;                         /* where this rank is ... */
+    const char *layer;                    /* ... NULL: in none; borrowed */
+    cr_report report;                     /* of this rank, once it was asked for */
     MPI_Request flights[CR_COMM_FLIGHTS]; /* sums in flight */
     int flying;
     cr_window windows[CR_COMM_WINDOWS];
     int window_count;
 };
 
-enum { CR_TAG_TREE = 1 };
+enum { CR_TAG_TREE = 1, CR_TAG_CALL, CR_TAG_REPORT };
 
 /* CR_RANKS with MPI's own words unless `code` is MPI_SUCCESS. */
 cr_status cr_mpi_check(int code, const char *what, const char *file, int line);
@@ -36,5 +50,23 @@ cr_status cr_mpi_check(int code, const char *what, const char *file, int line);
         if (mpi_status_ != CR_OK)                                                                  \
             return mpi_status_;                                                                    \
     } while (0)
+
+/* A wait under way; begins as {0}. */
+typedef struct cr_watch {
+    int turns;
+    double last;   /* cr_seconds() of the last turn */
+    double waited; /* s */
+} cr_watch;
+
+/* Between two tests of a wait: give way to others, look at the clock. Ends the job when the wait
+ * has lasted too long. */
+cr_status cr_watch_turn(cr_comm *comm, cr_watch *watch);
+
+/* Wait for requests; for all ranks of `group` (world or node) to come here. */
+cr_status cr_wait(cr_comm *comm, int count, MPI_Request *requests);
+cr_status cr_wait_for_all(cr_comm *comm, MPI_Comm group);
+
+/* Answer the watchdogs of other ranks, at `now`; `waited`: s in the wait under way, 0 at work. */
+cr_status cr_watchdog_look(cr_comm *comm, double now, double waited);
 
 #endif

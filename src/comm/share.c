@@ -11,6 +11,7 @@ cr_status cr_comm_share(cr_comm *comm, void **out, size_t bytes)
     int unit = 1;
     cr_window *window = &comm->windows[comm->window_count];
     MPI_Win *handle = &window->handle;
+    CR_TRY(cr_wait_for_all(comm, comm->node)); /* making it waits for all, and knows no time */
     CR_MPI(MPI_Win_allocate_shared(own, 1, MPI_INFO_NULL, comm->node, (void *)&window->memory,
                                    handle));
     CR_MPI(MPI_Win_set_errhandler(*handle, MPI_ERRORS_RETURN));
@@ -29,8 +30,10 @@ void cr_comm_unshare(cr_comm *comm, void **memory)
     while (window < end && window->memory != *memory)
         window++;
     if (window == end)
-        return;                               /* NULL */
-    (void)MPI_Win_unlock_all(window->handle); /* at the end nothing can be done about it */
+        return; /* NULL */
+    /* at the end nothing can be done about failures */
+    (void)cr_wait_for_all(comm, comm->node);
+    (void)MPI_Win_unlock_all(window->handle);
     (void)MPI_Win_free(&window->handle);
     *window = end[-1];
     comm->window_count--;
@@ -41,8 +44,7 @@ cr_status cr_comm_share_sync(cr_comm *comm)
 {
     for (int i = 0; i < comm->window_count; i++)
         CR_MPI(MPI_Win_sync(comm->windows[i].handle));
-    CR_MPI(
-        MPI_Barrier(comm->node)); /* not for timing: it orders the leader's writes and our reads */
+    CR_TRY(cr_wait_for_all(comm, comm->node)); /* orders the leader's writes and our reads */
     for (int i = 0; i < comm->window_count; i++)
         CR_MPI(MPI_Win_sync(comm->windows[i].handle));
     return CR_OK;

@@ -21,13 +21,12 @@ cr_status cr_comm_progress(cr_comm *comm)
         CR_MPI(MPI_Testall(comm->flying, comm->flights, &all, MPI_STATUSES_IGNORE));
     if (all)
         comm->flying = 0;
-    return CR_OK;
+    return cr_watchdog_look(comm, cr_seconds(), 0);
 }
 
 cr_status cr_comm_wait(cr_comm *comm)
 {
-    if (comm->flying > 0)
-        CR_MPI(MPI_Waitall(comm->flying, comm->flights, MPI_STATUSES_IGNORE));
+    CR_TRY(cr_wait(comm, comm->flying, comm->flights));
     comm->flying = 0;
     return CR_OK;
 }
@@ -86,15 +85,18 @@ static cr_status join(tree *t, int level, int node)
     int left = owner(t, level, node);
     int right = owner(t, level, node + 1);
     int count = 0;
+    MPI_Request request = MPI_REQUEST_NULL;
     CR_TRY(cr_to_int(&count, t->count, "tree sum"));
     if (right == t->comm->rank && left != right) {
-        CR_MPI(MPI_Send(find(t, level, node + 1)->values, count, MPI_FLOAT, left, CR_TAG_TREE,
-                        t->comm->world));
+        CR_MPI(MPI_Isend(find(t, level, node + 1)->values, count, MPI_FLOAT, left, CR_TAG_TREE,
+                         t->comm->world, &request));
+        CR_TRY(cr_wait(t->comm, 1, &request));
     } else if (left == t->comm->rank) {
         const cr_tree_part *own = find(t, level, node + 1);
         if (own == NULL)
-            CR_MPI(MPI_Recv(t->scratch, count, MPI_FLOAT, right, CR_TAG_TREE, t->comm->world,
-                            MPI_STATUS_IGNORE));
+            CR_MPI(MPI_Irecv(t->scratch, count, MPI_FLOAT, right, CR_TAG_TREE, t->comm->world,
+                             &request));
+        CR_TRY(cr_wait(t->comm, 1, &request));
         add(find(t, level, node)->values, own != NULL ? own->values : t->scratch, t->count);
     }
     return CR_OK;

@@ -138,6 +138,14 @@ static cr_status check_share(const cr_dist_options *options, const cr_dist_mode 
     return CR_OK;
 }
 
+/* By the mode, telling the watchdog where this rank may have to wait. */
+static cr_status choose(void *self, cr_net *net, int segment, cr_pick *pick)
+{
+    cr_dist *dist = self;
+    cr_comm_at(dist->comm, dist->step, net->layers[net->segments[segment].consumer].name);
+    return dist->mode->choose(dist, net, segment, pick);
+}
+
 cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm *comm, cr_net *net,
                          int micro_batches)
 {
@@ -153,7 +161,7 @@ cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm 
     dist->net = net;
     dist->options = *options;
     dist->mode = mode;
-    dist->agreement = (cr_agreement){dist, mode->choose};
+    dist->agreement = (cr_agreement){dist, choose};
     dist->micro_batches_most = micro_batches;
     dist->home = net->gradient;
     cr_status status = make_buffers(dist);
@@ -203,6 +211,8 @@ cr_status cr_dist_begin(cr_dist *dist, uint32_t step, int micro_batches)
         if (dist->options.deterministic)
             set_owners(dist);
     }
+    dist->step = (int64_t)step + 1;
+    cr_comm_at(dist->comm, dist->step, NULL);
     dist->done = 0;
     dist->sent = 0;
     dist->part_count = 0;
@@ -221,10 +231,20 @@ static cr_status send_to(cr_dist *dist, float *values, int64_t end)
     return CR_OK;
 }
 
+/* The layer whose gradient ends at float `end` of the compact one; NULL before the first. */
+static const char *layer_before(const cr_net *net, int64_t end)
+{
+    const char *name = NULL;
+    for (int b = 0; b < net->block_count && net->blocks[b].offset < end; b++)
+        name = net->blocks[b].layer->name;
+    return name;
+}
+
 static cr_status send_finished(void *self, int64_t end)
 {
     cr_dist *dist = self;
     int64_t bytes = (end - dist->sent) * (int64_t)sizeof(float);
+    cr_comm_at(dist->comm, dist->step, layer_before(dist->net, end));
     if (bytes >= dist->options.bucket_bytes)
         CR_TRY(send_to(dist, dist->net->gradient, end));
     return cr_comm_progress(dist->comm);
@@ -354,6 +374,7 @@ static cr_status sum_dense(cr_dist *dist, cr_dist_news *news)
 cr_status cr_dist_finish(cr_dist *dist, cr_dist_news *news)
 {
     cr_phase previous = cr_phase_enter(CR_PHASE_WAIT);
+    cr_comm_at(dist->comm, dist->step, NULL);
     news->result = dist->result;
     if (dist->options.deterministic)
         CR_TRY(sum_tree(dist, news));

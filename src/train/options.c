@@ -75,6 +75,14 @@ static const cr_option run_table[] = {
      .low = 0,
      .high = COUNT_MOST,
      .help = "of all random numbers"},
+    {.name = "watchdog_seconds",
+     .kind = CR_OPTION_REAL,
+     .offset = offsetof(cr_run_options, watchdog_seconds),
+     .fallback = "300",
+     .low = 0,
+     .high = 1e9,
+     .help = "a rank that waits so long for others ends the job (exit 5), naming them; more than an "
+             "evaluation and writing a checkpoint take; 0: never"},
     {.name = NULL},
 };
 

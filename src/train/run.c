@@ -103,6 +103,7 @@ cr_status cr_run_create(cr_run **out, cr_comm *comm, const cr_run_options *optio
     cr_run *run = NULL;
     CR_TRY_GOTO(cr_comm_any(comm, cr_alloc((void **)&run, sizeof *run)));
     run->comm = comm;
+    cr_comm_watch(comm, options->watchdog_seconds);
     run->options = *options;
     run->lock = -1;
     run->order_epoch = -1;
