@@ -70,7 +70,9 @@ struct cr_layer {
     int pad_top, pad_left; /* conv2d, pooling */
     int parameter_count;
     cr_parameter parameters[CR_LAYER_PARAMETERS];
-    int64_t statistics;        /* floats of running statistics: 2 C for batch_norm, else 0 ... */
+    int64_t state;        /* floats that a sample carries from one window to the next; else 0 ... */
+    int64_t state_offset; /* ... and where they begin in a sample's state */
+    int64_t statistics;   /* floats of running statistics: 2 C for batch_norm, else 0 ... */
     int64_t statistics_offset; /* ... and where they begin in the net's flat array */
     float *factors;            /* [2, C] batch_norm: y = factors[0] x + factors[1]; of the arena */
     double *moments; /* [3, C] mean, 1 / sqrt(variance + epsilon), variance of the micro-batch */
@@ -174,9 +176,9 @@ typedef struct cr_mapping {
 
 /* The end of a net. */
 typedef struct cr_result {
-    double loss;     /* summed over samples */
-    int64_t correct; /* samples whose largest logit is the label's */
-    int64_t samples;
+    double loss;     /* summed over labels */
+    int64_t correct; /* labels whose logit is the largest */
+    int64_t samples; /* labels: samples x positions of the net */
 } cr_result;
 
 typedef struct cr_loss {
@@ -304,6 +306,12 @@ typedef struct cr_agreement {
     cr_status (*choose)(void *self, cr_net *net, int segment, cr_pick *pick);
 } cr_agreement;
 
+/* A piece of the state that a sample carries from one window to the next. */
+typedef struct cr_state_part {
+    const char *layer, *name; /* "lstm1.cell", "c" or "h" */
+    int64_t offset, count;    /* floats, in a sample's state */
+} cr_state_part;
+
 /* A finished piece of the compact gradient. */
 typedef struct cr_block {
     const cr_layer *layer;
@@ -322,7 +330,8 @@ struct cr_net {
     const cr_engine *engine;
     cr_shape input;
     int classes;
-    int rows; /* samples of a micro-batch at most */
+    int rows;      /* samples of a micro-batch at most */
+    int positions; /* labels of a sample: the steps of a window; 1 for nets that see no windows */
     uint64_t seed;
 
     cr_layer *layers; /* [layer_count], owned */
@@ -352,6 +361,10 @@ struct cr_net {
     bool liveness; /* false: every output channel counts as live, to check the rest */
     bool measured; /* row_norms are those of the parameters as they are now */
     const cr_agreement *agreement;
+
+    int64_t state_floats;       /* carried from one window of a sample to its next; 0: none */
+    cr_state_part *state_parts; /* what they are, ended by one without a name; owned */
+    float *state;               /* [rows, state_floats] of the next pass; borrowed; NULL: zeros */
 
     int64_t statistics_count;  /* floats of running statistics */
     float *statistics;         /* mean and variance of each batch norm; owned by the arena */
@@ -425,11 +438,24 @@ void cr_net_set_ratios(cr_net *net, double ratio, double backward);
 /* Begin a step: forget the picks and gradients of the last one. */
 void cr_net_begin(cr_net *net, uint32_t step, const cr_agreement *agreement);
 
-/* Forward pass, loss and its gradient over one micro-batch; adds to *result. x [rows, input],
- * labels [rows], both unchanged until cr_net_backward; rows may be 0. first_sample: position in the
- * global batch. scale: 1 / samples of the global batch. */
+/* Forward pass, loss and its gradient over one micro-batch; adds to *result, maybe as late as in
+ * cr_net_backward. x [rows, input], labels [rows, positions] and *result stay until then; rows may
+ * be 0. first_sample: position in the global batch. scale: 1 / samples of the global batch; the
+ * loss is summed over the positions of a sample. */
 cr_status cr_net_forward(cr_net *net, cr_result *result, const float *x, const int *labels,
                          int rows, uint32_t first_sample, double scale);
+
+/* The state [rows, state_floats] of the samples that the next passes get: a pass begins with it and
+ * leaves in it what the samples' next windows begin with. No gradient flows into it. NULL, as in
+ * the beginning: a pass begins with zeros, and nothing is given back. The caller's. */
+void cr_net_set_state(cr_net *net, float *state);
+
+/* Part number `i` of a sample's state; NULL beyond the last. */
+const cr_state_part *cr_net_state_parts(const cr_net *net, int i);
+
+/* The next passes get windows of so many steps: x and labels are [rows, steps]; 1 to those the net
+ * was made for, as in the beginning. Only for nets that see windows. */
+void cr_net_set_steps(cr_net *net, int steps);
 
 /* Called when the gradient's first `end` floats are final; `self` as given. */
 typedef cr_status (*cr_net_finished)(void *self, int64_t end);
@@ -438,7 +464,7 @@ typedef cr_status (*cr_net_finished)(void *self, int64_t end);
  * of the step, or replace them when `first`. `finished` may be NULL. */
 cr_status cr_net_backward(cr_net *net, bool first, cr_net_finished finished, void *self);
 
-/* Exact loss and hits over rows samples; adds to *result. */
+/* Exact loss and hits over rows samples; adds to *result. labels [rows, positions]. */
 cr_status cr_net_evaluate(cr_net *net, cr_result *result, const float *x, const int *labels,
                           int rows);
 

@@ -25,6 +25,9 @@ void cr_tensor_add_rows(const cr_net *net, int s, const float *dx, const cr_tile
  * CR_BAD_CONFIG for a pattern that matches no layer. */
 cr_status cr_net_plan_sampling(cr_net *net);
 
+/* Name the parts of the state that its layers carry. */
+cr_status cr_net_name_state(cr_net *net);
+
 /* Lay the arrays of a net out in `arena`; called twice, to measure and to place. */
 void cr_net_lay_out(cr_net *net, cr_arena *arena);
 

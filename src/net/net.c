@@ -29,6 +29,8 @@ static cr_status add_layer(cr_net *net, const cr_layer_plan *plan)
     CR_TRY(layer->type->shape(layer));
     for (int i = 0; i < layer->parameter_count; i++)
         memcpy(layer->parameters[i].layer, layer->name, sizeof(cr_word));
+    layer->state_offset = net->state_floats;
+    net->state_floats += layer->state;
     layer->statistics_offset = net->statistics_count;
     net->statistics_count += layer->statistics;
     net->layer_count++;
@@ -236,6 +238,7 @@ static cr_status build(cr_net *net, const cr_net_plan *plan)
     CR_TRY(cr_alloc((void **)&net->slots, (size_t)net->tensor_count * sizeof *net->slots));
     size_t blocks = (size_t)net->layer_count * CR_LAYER_PARAMETERS;
     CR_TRY(cr_alloc((void **)&net->blocks, blocks * sizeof *net->blocks));
+    CR_TRY(cr_net_name_state(net));
     cr_tensors_link(net);
     place_all_parameters(net);
     CR_TRY(list_parameters(net));
@@ -256,6 +259,7 @@ cr_status cr_net_create(cr_net **out, const cr_net_plan *plan)
     net->sampling = plan->sampling;
     net->input = plan->input;
     net->classes = plan->classes;
+    net->positions = 1;
     net->rows = plan->rows;
     net->seed = plan->seed;
     net->liveness = !plan->everything;
@@ -280,6 +284,7 @@ void cr_net_free(cr_net **net)
     CR_FREE((*net)->segments);
     CR_FREE((*net)->tensors);
     CR_FREE((*net)->slots);
+    CR_FREE((*net)->state_parts);
     CR_FREE((*net)->blocks);
     CR_FREE((*net)->list);
     CR_FREE((*net)->block_of);
