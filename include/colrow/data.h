@@ -1,19 +1,33 @@
 /*
  * data: sets of samples with labels, the order in which an epoch visits them, and micro-batches as
- * floats. Knows no ranks; the ranks of a node share one copy through a cr_data_share.
+ * floats. Samples are images with a label each, or windows of a text, in which every word is the
+ * label of the one before it. Knows no ranks; the ranks of a node share one copy through a
+ * cr_data_share.
  */
 #ifndef COLROW_DATA_H
 #define COLROW_DATA_H
 
 #include "colrow/base.h"
 
-/* How the samples of one set (train or test) look. Values are bytes; a net sees value / 255. */
+/* A text, cut into streams of equal length that are read side by side, window after window of h
+ * words (src/data/stream.c): sample i is window i / streams of stream i % streams. */
+typedef struct cr_data_text {
+    const uint32_t *tokens; /* [count] numbers of its words, each below `classes`; NULL: no text */
+    int64_t count;
+    int streams;
+    int64_t length; /* of a stream, in words that have one after them */
+    uint64_t hash;  /* of all its words, as they are spelled */
+} cr_data_text;
+
+/* How the samples of one set (train or test) look. */
 typedef struct cr_data_part {
     int64_t count; /* samples */
-    int h, w, c;   /* shape of a sample, NHWC */
-    int classes;
-    const uint8_t *values; /* [count, h, w, c], owned by the cr_data */
+    int h, w, c;   /* shape of a sample, NHWC; of a text: words, 1, 1 */
+    int classes;   /* of a text: words of its vocabulary, at least */
+    /* Images: bytes, of which a net sees value / 255; else NULL. Owned by the cr_data. */
+    const uint8_t *values; /* [count, h, w, c] */
     const uint8_t *labels; /* [count], each below `classes` */
+    cr_data_text text;     /* its tokens likewise owned by the cr_data */
 } cr_data_part;
 
 /* How the ranks of a node hold one copy. With `share` NULL the process keeps its own. */
@@ -47,20 +61,20 @@ typedef struct cr_data_options {
     char path[CR_PATH_MAX]; /* folder with the files under their original names; "" where none is
                                needed */
     int validation;         /* samples held out of the training set: its first ones */
-    bool shuffle;           /* a new order every epoch */
+    bool shuffle;           /* a new order every epoch; texts have none */
     cr_augment_options augment;
     _Alignas(16) unsigned char parameters[CR_DATA_PARAMETERS]; /* the kind's own options */
 } cr_data_options;
 
 extern const cr_option cr_data_option_table[];
 
-#define CR_DATA_BLOCKS 4
+#define CR_DATA_BLOCKS 6
 
 typedef struct cr_data {
     cr_data_part train; /* without the samples held out */
-    cr_data_part valid; /* count 0 when nothing is held out */
+    cr_data_part valid; /* what is held out, count 0 for nothing; or a part of its own */
     cr_data_part test;
-    void *blocks[CR_DATA_BLOCKS]; /* memory of the values and labels of train and test; owned ... */
+    void *blocks[CR_DATA_BLOCKS]; /* memory of the parts' values, labels and tokens; owned ... */
     void (*release)(void *self, void **block); /* ... and given back by this function ... */
     void *self;                                /* ... of the share, with its self */
 } cr_data;
@@ -70,9 +84,10 @@ typedef struct cr_data_set {
     const char *name;         /* = file name = config word */
     const cr_option *options; /* beyond those of cr_data_options; NULL: none */
     bool needs_path;
-    /* Fill `train` and `test` (count, shape, classes, values, labels). On entry both hold the shape
-     * and classes the network wants, or 0; a kind with files overwrites them with its own, a
-     * synthetic one takes them. Collective over the ranks of `share`. */
+    bool text; /* its parts are texts, and one of them is for validation */
+    /* Fill `train` and `test`, and `valid` of a text. On entry they hold the shape and classes the
+     * network wants, or 0, and the streams of a text; a kind with files overwrites shapes with its
+     * own, a synthetic one takes them. Collective over the ranks of `share`. */
     cr_status (*open)(cr_data *data, const cr_data_options *options, const cr_data_share *share);
 } cr_data_set;
 
@@ -87,13 +102,16 @@ const cr_option *cr_data_set_options(const char *name);
 /* What a kind needs to know of the network, for those that take their shapes from it. */
 typedef struct cr_data_wanted {
     int h, w, c, classes; /* 0: whatever the data has */
+    int streams;          /* that a training text is cut into: the samples of a step ... */
+    int evaluation;       /* ... and those of a text for validation or test */
 } cr_data_wanted;
 
 /* Read a data set and split off the validation samples. The caller frees. Collective over the ranks
  * of `share`: either all get the data or all fail, the failing one with the reason. CR_BAD_DATA
  * with the file for what cannot be read, is truncated, or has labels out of range; CR_BAD_CONFIG
- * for a validation that leaves no training sample, or a padding as large as an image. wanted NULL:
- * whatever the data has. Shapes of a kind with files are not compared with `wanted`. */
+ * for a validation that leaves no training sample, a padding as large as an image, or a text that
+ * is shorter than its streams or has more words than the network's classes. wanted NULL: whatever
+ * the data has. Shapes of images with files are not compared with `wanted`. */
 cr_status cr_data_open(cr_data *data, const cr_data_options *options, const cr_data_wanted *wanted,
                        const cr_data_share *share);
 
@@ -116,8 +134,16 @@ typedef struct cr_data_view {
 
 /* x [rows, h*w*c] and labels [rows] of the samples order[first] ... order[first+rows-1] of a view,
  * or first ... first+rows-1 of one without order. All of them must exist: a caller's partial batch
- * asks for fewer rows. */
+ * asks for fewer rows. Of a text: x and labels [rows, steps], numbers of words and of those after
+ * them, with the steps that all these samples have (cr_data_steps). */
 void cr_data_fetch(float *x, int *labels, const cr_data_view *view, int64_t first, int rows);
+
+/* Words of a sample of a text: h, or fewer in the last windows. 1 where samples are images. */
+int cr_data_steps(const cr_data_part *part, int64_t sample);
+
+/* Samples of a part that lie side by side: the streams of a text, and all images. The samples of a
+ * stream follow one another, `cr_data_side` apart. */
+int64_t cr_data_side(const cr_data_part *part);
 
 /* ---- IDX files (Y. LeCun's format), plain or gzip ------------------------------------------- */
 typedef struct cr_idx_header {

@@ -33,6 +33,7 @@ typedef struct cr_evaluate_options {
     int every_epochs;        /* 0: never */
     int recalibrate_batches; /* micro-batches of training data that batch norm's statistics are
                                 taken from, exactly, before an evaluation; 0: the running ones */
+    int streams;             /* that a text is cut into */
 } cr_evaluate_options;
 
 typedef struct cr_log_options {
@@ -79,8 +80,8 @@ cr_status cr_options_format(char **text, const cr_run_options *options);
 /* Every key with default, range and help; the caller frees *text. Not collective. */
 cr_status cr_options_describe(char **text);
 
-/* Settle what depends on the number of ranks (micro_batch) and refuse what does not go together
- * (CR_BAD_CONFIG). Not collective. */
+/* Settle what depends on the number of ranks (micro_batch) or on the kind of data (a text is not
+ * shuffled) and refuse what does not go together (CR_BAD_CONFIG). Not collective. */
 cr_status cr_options_settle(cr_run_options *options, int ranks);
 
 /* ---- the course of a run: which samples make an update -----------------------------------------
@@ -104,8 +105,8 @@ int64_t cr_course_steps(const cr_run_options *options, int64_t samples, double e
 /* The largest batch of any epoch. Not collective. */
 int cr_course_largest(const cr_run_options *options);
 
-/* Shape and classes that the network asks for, 0 where it takes what the data has. Not collective.
- */
+/* Shape and classes that the network asks for, 0 where it takes what the data has, and the streams
+ * of a text. Not collective. */
 cr_status cr_options_wanted(cr_data_wanted *wanted, const cr_run_options *options);
 
 /* The network that a run of these options trains, to tell what it costs: not initialized, shares of

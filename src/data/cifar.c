@@ -47,7 +47,7 @@ done:
     return status;
 }
 
-static cr_status describe(void *self, cr_data_part parts[SOURCE_PARTS])
+static cr_status describe(void *self, cr_data_part parts[])
 {
     cifar_set *set = self;
     const cr_cifar_layout *layout = set->layout;
@@ -104,16 +104,17 @@ done:
     return status;
 }
 
-static cr_status fill(void *self, uint8_t *values, uint8_t *labels, const cr_data_part *part,
+static cr_status fill(void *self, void *values, uint8_t *labels, const cr_data_part *part,
                       int which)
 {
     (void)part; /* its count is the sum of ours */
     const cifar_set *set = self;
     const char *const *files = set->layout->files[which];
+    uint8_t *bytes = values;
     int64_t done = 0;
     for (int i = 0; files[i] != NULL; i++) {
         int64_t count = set->counts[which][i];
-        CR_TRY(fill_file(set, values + done * VALUES, labels + done, files[i], count));
+        CR_TRY(fill_file(set, bytes + done * VALUES, labels + done, files[i], count));
         done += count;
     }
     return CR_OK;
@@ -123,7 +124,8 @@ cr_status cr_cifar_open(cr_data *data, const cr_cifar_layout *layout, const char
                         const cr_data_share *share)
 {
     cifar_set set = {.layout = layout, .folder = folder};
-    cr_data_source source = {.self = &set, .describe = describe, .fill = fill};
+    cr_data_source source = {
+        .self = &set, .parts = SOURCE_PARTS, .describe = describe, .fill = fill};
     CR_TRY(cr_data_source_load(data, &source, share));
     return CR_OK;
 }

@@ -1,7 +1,8 @@
 /*
  * data: open a set by its kind and hold out the validation samples.
  *
- * Validation is the first N samples of the training set: the same bytes, not a copy.
+ * Validation is the first N samples of the training set: the same bytes, not a copy. A text comes
+ * with one of its own.
  */
 #include "colrow/data.h"
 
@@ -25,12 +26,12 @@ const cr_option cr_data_option_table[] = {
      .fallback = "0",
      .low = 0,
      .high = INT_MAX,
-     .help = "samples held out of the training set, its first ones"},
+     .help = "samples held out of the training set, its first ones; 0 for a text"},
     {.name = "shuffle",
      .kind = CR_OPTION_BOOL,
      .offset = offsetof(cr_data_options, shuffle),
      .fallback = "true",
-     .help = "visit the training samples in a new order every epoch"},
+     .help = "visit the training samples in a new order every epoch; a text is read as it is"},
     {.name = NULL},
 };
 
@@ -44,6 +45,8 @@ const cr_option *cr_data_set_options(const char *name)
 static cr_status split(cr_data *data, int held_out)
 {
     cr_data_part *train = &data->train;
+    if (held_out == 0)
+        return CR_OK;
     CR_CHECK(held_out >= 0 && held_out < train->count, CR_BAD_CONFIG,
              "data.validation: expected fewer than the %lld training samples, found %d",
              (long long)train->count, held_out);
@@ -65,6 +68,16 @@ static cr_status check_pad(const cr_data_part *part, int pad)
     return CR_OK;
 }
 
+/* A part as the network wants it, before a kind has filled it. */
+static cr_data_part wanted_part(const cr_data_wanted *wanted, int streams)
+{
+    return (cr_data_part){.h = wanted->h,
+                          .w = wanted->w,
+                          .c = wanted->c,
+                          .classes = wanted->classes,
+                          .text = {.streams = streams}};
+}
+
 cr_status cr_data_open(cr_data *data, const cr_data_options *options, const cr_data_wanted *wanted,
                        const cr_data_share *share)
 {
@@ -75,10 +88,10 @@ cr_status cr_data_open(cr_data *data, const cr_data_options *options, const cr_d
              options->kind);
     CR_CHECK(!set->needs_path || options->path[0] != '\0', CR_BAD_CONFIG,
              "data.path: expected the folder of the %s files, found none", set->name);
-    if (wanted != NULL)
-        opened.train = (cr_data_part){
-            .h = wanted->h, .w = wanted->w, .c = wanted->c, .classes = wanted->classes};
-    opened.test = opened.train;
+    if (wanted != NULL) {
+        opened.train = wanted_part(wanted, wanted->streams);
+        opened.test = opened.valid = wanted_part(wanted, wanted->evaluation);
+    }
     CR_TRY_GOTO(set->open(&opened, options, share));
     CR_TRY_GOTO(check_pad(&opened.train, options->augment.pad));
     CR_TRY_GOTO(split(&opened, options->validation));

@@ -47,7 +47,7 @@ static cr_status describe_part(idx_set *set, cr_data_part *part, int which)
     return CR_OK;
 }
 
-static cr_status describe(void *self, cr_data_part parts[SOURCE_PARTS])
+static cr_status describe(void *self, cr_data_part parts[])
 {
     idx_set *set = self;
     for (int i = 0; i < SOURCE_PARTS; i++)
@@ -69,7 +69,7 @@ static cr_status check_labels(const uint8_t *labels, const cr_data_part *part, c
     return CR_OK;
 }
 
-static cr_status fill(void *self, uint8_t *values, uint8_t *labels, const cr_data_part *part,
+static cr_status fill(void *self, void *values, uint8_t *labels, const cr_data_part *part,
                       int which)
 {
     const idx_set *set = self;
@@ -85,7 +85,8 @@ static cr_status fill(void *self, uint8_t *values, uint8_t *labels, const cr_dat
 cr_status cr_idx_open(cr_data *data, const char *folder, int classes, const cr_data_share *share)
 {
     idx_set set = {.folder = folder, .classes = classes};
-    cr_data_source source = {.self = &set, .describe = describe, .fill = fill};
+    cr_data_source source = {
+        .self = &set, .parts = SOURCE_PARTS, .describe = describe, .fill = fill};
     CR_TRY(cr_data_source_load(data, &source, share));
     return CR_OK;
 }

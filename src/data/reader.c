@@ -69,8 +69,7 @@ static const char *complaint(const cr_reader *reader)
     return named ? text + length + 2 : text;
 }
 
-/* Read `bytes` bytes, or as many as there are: *done. */
-static cr_status take_some(cr_reader *reader, void *out, size_t *done, size_t bytes)
+cr_status cr_reader_take_some(cr_reader *reader, void *out, size_t *done, size_t bytes)
 {
     int got = 1;
     *done = 0;
@@ -88,7 +87,7 @@ static cr_status take_some(cr_reader *reader, void *out, size_t *done, size_t by
 cr_status cr_reader_take(cr_reader *reader, void *out, size_t bytes, const char *what)
 {
     size_t done = 0;
-    CR_TRY(take_some(reader, out, &done, bytes));
+    CR_TRY(cr_reader_take_some(reader, out, &done, bytes));
     CR_CHECK(done == bytes, CR_BAD_DATA, "%s: expected %zu bytes of %s, found %zu", reader->path,
              bytes, what, done);
     return CR_OK;
@@ -115,7 +114,7 @@ cr_status cr_reader_length(int64_t *out, cr_reader *reader)
         return CR_OK;
     }
     while (done == sizeof piece) {
-        CR_TRY(take_some(reader, piece, &done, sizeof piece));
+        CR_TRY(cr_reader_take_some(reader, piece, &done, sizeof piece));
         total += (int64_t)done;
     }
     CR_TRY(cr_reader_end(reader));

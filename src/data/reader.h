@@ -28,6 +28,9 @@ bool cr_reader_is_packed(const cr_reader *reader);
 /* Read `bytes` bytes, no fewer; `what` they are stands in the message. CR_BAD_DATA. */
 cr_status cr_reader_take(cr_reader *reader, void *out, size_t bytes, const char *what);
 
+/* Read `bytes` bytes, or as many as there are left: *done. CR_BAD_DATA. */
+cr_status cr_reader_take_some(cr_reader *reader, void *out, size_t *done, size_t bytes);
+
 /* Nothing may follow, and the gzip trailer (length and CRC) must be there and right. CR_BAD_DATA.
  */
 cr_status cr_reader_end(cr_reader *reader);

@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-enum { BLOCKS = CR_DATA_BLOCKS }; /* values and labels of each part */
+enum { BLOCKS = 2 * SOURCE_TEXTS }; /* values and labels of each part */
+
+_Static_assert(BLOCKS == CR_DATA_BLOCKS, "blocks of a set");
 
 /* ---- a process on its own ------------------------------------------------------------------- */
 
@@ -50,27 +52,39 @@ static cr_status first_failure(cr_status earlier, cr_status later)
     return earlier != CR_OK ? earlier : later;
 }
 
-static cr_status describe(cr_data_part parts[SOURCE_PARTS], const cr_data_source *source,
+static cr_status describe(cr_data_part parts[SOURCE_TEXTS], const cr_data_source *source,
                           const cr_data_share *share)
 {
     cr_status status = share->leader ? source->describe(source->self, parts) : CR_OK;
-    size_t bytes = SOURCE_PARTS * sizeof *parts;
+    size_t bytes = SOURCE_TEXTS * sizeof *parts;
     status = first_failure(status, share->broadcast(share->self, parts, bytes));
     CR_TRY(share->agree(share->self, status));
     return CR_OK;
 }
 
-/* Sizes follow from what was broadcast: a failure here is one on every rank. */
-static cr_status measure(size_t bytes[BLOCKS], const cr_data_part parts[SOURCE_PARTS])
+static cr_status measure_images(size_t *values, size_t *labels, const cr_data_part *part)
 {
-    for (int i = 0; i < SOURCE_PARTS; i++) {
-        const cr_data_part *part = &parts[i];
-        int values = 2 * i;
-        int labels = values + 1;
-        bytes[labels] = (size_t)part->count;
-        CR_TRY(cr_size_multiply(&bytes[values], bytes[labels], (size_t)part->h, "data"));
-        CR_TRY(cr_size_multiply(&bytes[values], bytes[values], (size_t)part->w, "data"));
-        CR_TRY(cr_size_multiply(&bytes[values], bytes[values], (size_t)part->c, "data"));
+    *labels = (size_t)part->count;
+    CR_TRY(cr_size_multiply(values, *labels, (size_t)part->h, "data"));
+    CR_TRY(cr_size_multiply(values, *values, (size_t)part->w, "data"));
+    return cr_size_multiply(values, *values, (size_t)part->c, "data");
+}
+
+static bool is_text(const cr_data_part *part)
+{
+    return part->text.count > 0;
+}
+
+/* Sizes follow from what was broadcast: a failure here is one on every rank. */
+static cr_status measure(size_t bytes[BLOCKS], const cr_data_part parts[], int count)
+{
+    for (int i = 0; i < count; i++) {
+        size_t *values = &bytes[2 * i];
+        size_t *labels = values + 1;
+        if (is_text(&parts[i]))
+            CR_TRY(cr_size_multiply(values, (size_t)parts[i].text.count, sizeof(uint32_t), "data"));
+        else
+            CR_TRY(measure_images(values, labels, &parts[i]));
     }
     return CR_OK;
 }
@@ -80,24 +94,24 @@ static cr_status allocate(void *blocks[BLOCKS], const size_t bytes[BLOCKS],
 {
     cr_status status = CR_OK;
     for (int i = 0; i < BLOCKS; i++)
-        status = first_failure(status, share->allocate(share->self, &blocks[i], bytes[i]));
+        if (bytes[i] > 0)
+            status = first_failure(status, share->allocate(share->self, &blocks[i], bytes[i]));
     return status;
 }
 
-static cr_status fill(void *blocks[BLOCKS], const cr_data_part parts[SOURCE_PARTS],
+static cr_status fill(void *blocks[BLOCKS], const cr_data_part parts[],
                       const cr_data_source *source)
 {
-    for (int i = 0; i < SOURCE_PARTS; i++) {
-        int values = 2 * i;
-        int labels = values + 1;
-        CR_TRY(source->fill(source->self, blocks[values], blocks[labels], &parts[i], i));
-    }
+    for (int i = 0; i < source->parts; i++)
+        CR_TRY(source->fill(source->self, blocks[2 * i], blocks[2 * i + 1], &parts[i], i));
     return CR_OK;
 }
 
-static cr_data_part with_memory(cr_data_part part, const uint8_t *values, const uint8_t *labels)
+static cr_data_part with_memory(cr_data_part part, const void *values, const uint8_t *labels)
 {
-    part.values = values;
+    bool text = is_text(&part);
+    part.text.tokens = text ? values : NULL;
+    part.values = text ? NULL : values;
     part.labels = labels;
     return part;
 }
@@ -107,17 +121,18 @@ cr_status cr_data_source_load(cr_data *data, const cr_data_source *source,
 {
     cr_status status = CR_OK;
     const cr_data_share *ranks = share != NULL ? share : &alone;
-    cr_data_part parts[SOURCE_PARTS] = {data->train, data->test};
+    cr_data_part *own[SOURCE_TEXTS] = {&data->train, &data->test, &data->valid};
+    cr_data_part parts[SOURCE_TEXTS] = {data->train, data->test, data->valid};
     size_t bytes[BLOCKS] = {0};
     void *blocks[BLOCKS] = {NULL};
     CR_TRY_GOTO(describe(parts, source, ranks));
-    CR_TRY_GOTO(measure(bytes, parts));
+    CR_TRY_GOTO(measure(bytes, parts, source->parts));
     status = allocate(blocks, bytes, ranks);
     if (status == CR_OK && ranks->leader)
         status = fill(blocks, parts, source);
     CR_TRY_GOTO(ranks->agree(ranks->self, status));
-    data->train = with_memory(parts[SOURCE_TRAIN], blocks[0], blocks[1]);
-    data->test = with_memory(parts[SOURCE_TEST], blocks[2], blocks[3]);
+    for (int i = 0; i < source->parts; i++)
+        *own[i] = with_memory(parts[i], blocks[2 * i], blocks[2 * i + 1]);
     memcpy(data->blocks, blocks, sizeof blocks);
     data->release = ranks->release;
     data->self = ranks->self;

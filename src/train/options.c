@@ -134,6 +134,14 @@ static const cr_option evaluate_table[] = {
      .high = INT_MOST,
      .help = "micro-batches of training data that batch norm's statistics are taken from, exactly, "
              "for an evaluation; 0: the running ones"},
+    {.name = "streams",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_evaluate_options, streams),
+     .fallback = "1",
+     .low = 1,
+     .high = 1 << 24,
+     .help = "streams that a text is cut into for an evaluation, which begin from nothing and are "
+             "read side by side; 1: it is read from its beginning to its end"},
     {.name = NULL},
 };
 
@@ -271,6 +279,8 @@ cr_status cr_options_settle(cr_run_options *options, int ranks)
              "micro_batch: a batch of %d in micro-batches of %d makes %d of them, too few for %d "
              "ranks; micro_batch %d would do",
              options->batch, options->micro_batch, micro_batches, ranks, fitting);
+    if (cr_data_set_find(options->data.kind)->text)
+        options->data.shuffle = false; /* what a stream carries fits its next window alone */
     return cr_course_settle(options, ranks);
 }
 
@@ -280,6 +290,11 @@ cr_status cr_options_wanted(cr_data_wanted *wanted, const cr_run_options *option
     cr_shape input = {0};
     int classes = 0;
     CR_TRY(model->wants(options->network.parameters, &input, &classes));
-    *wanted = (cr_data_wanted){input.h, input.w, input.c, classes};
+    *wanted = (cr_data_wanted){.h = input.h,
+                               .w = input.w,
+                               .c = input.c,
+                               .classes = classes,
+                               .streams = options->batch,
+                               .evaluation = options->evaluate.streams};
     return CR_OK;
 }

@@ -9,7 +9,8 @@ static cr_status find_shape(cr_data_wanted *shape, const cr_run_options *options
     if (shape->c > 0 && shape->classes > 0)
         return CR_OK;
     CR_TRY(cr_data_open(&data, &options->data, shape, NULL));
-    *shape = (cr_data_wanted){data.train.h, data.train.w, data.train.c, data.train.classes};
+    *shape = (cr_data_wanted){
+        .h = data.train.h, .w = data.train.w, .c = data.train.c, .classes = data.train.classes};
     cr_data_free(&data);
     return CR_OK;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 static const cr_data_wanted wanted = {.h = 4, .w = 3, .c = 2, .classes = 7};
+static const cr_data_wanted wanted_text = {.h = 4, .w = 1, .c = 1, .streams = 2, .evaluation = 1};
 
 static size_t size_of(cr_option_kind kind)
 {
@@ -68,12 +69,13 @@ static void folders_without_files_are_named(void **state)
     (void)state;
     for (const cr_data_set *const *set = cr_data_sets; *set != NULL; set++) {
         cr_data_options options = defaults_of(*set);
+        const cr_data_wanted *by = (*set)->text ? &wanted_text : &wanted;
         cr_data data;
         if (!(*set)->needs_path)
             continue;
-        ASSERT_FAILS(cr_data_open(&data, &options, &wanted, NULL), CR_BAD_CONFIG, "data.path");
+        ASSERT_FAILS(cr_data_open(&data, &options, by, NULL), CR_BAD_CONFIG, "data.path");
         (void)snprintf(options.path, sizeof options.path, "/nowhere/at all");
-        ASSERT_FAILS(cr_data_open(&data, &options, &wanted, NULL), CR_BAD_DATA, "/nowhere/at all");
+        ASSERT_FAILS(cr_data_open(&data, &options, by, NULL), CR_BAD_DATA, "/nowhere/at all");
     }
 }
 

@@ -64,7 +64,7 @@ static inline cr_status node_broadcast(void *self, void *data, size_t bytes)
 
 /* Open a set as the leader, or afterwards as the follower. */
 static inline cr_status node_play(node *n, bool leader, cr_data *data,
-                                  const cr_data_options *options)
+                                  const cr_data_options *options, const cr_data_wanted *wanted)
 {
     cr_data_share share = {.self = n,
                            .leader = leader,
@@ -74,7 +74,7 @@ static inline cr_status node_play(node *n, bool leader, cr_data *data,
                            .broadcast = node_broadcast};
     n->allocated = n->released = n->agreed = n->sent = 0;
     n->leader = leader;
-    return cr_data_open(data, options, NULL, &share);
+    return cr_data_open(data, options, wanted, &share);
 }
 
 static inline void node_free(node *n)

@@ -260,11 +260,11 @@ static void ranks_of_a_node_share_one_copy(void **state)
     fixture *t = *state;
     cr_data follower;
     put_cifar100(t);
-    ASSERT_OK(node_play(&t->node, true, &t->data, &t->options));
+    ASSERT_OK(node_play(&t->node, true, &t->data, &t->options, NULL));
     int agreed = t->node.agreed, allocated = t->node.allocated;
     drop(t, "train.bin");
     drop(t, "test.bin");
-    ASSERT_OK(node_play(&t->node, false, &follower, &t->options));
+    ASSERT_OK(node_play(&t->node, false, &follower, &t->options, NULL));
     assert_int_equal(t->node.agreed, agreed);
     assert_int_equal(t->node.allocated, allocated);
     assert_memory_equal(&t->data, &follower, sizeof follower);
@@ -282,10 +282,10 @@ static void leader_failures_reach_all(void **state)
         t->file.at[RECORD + 1] = 200;
         t->file.bytes -= late ? 0 : 1;
         put(t, "test.bin", &t->file);
-        ASSERT_FAILS(node_play(&t->node, true, &t->data, &t->options), CR_BAD_DATA,
+        ASSERT_FAILS(node_play(&t->node, true, &t->data, &t->options, NULL), CR_BAD_DATA,
                      late ? "record 1" : "record 3");
         int agreed = t->node.agreed, allocated = t->node.allocated;
-        assert_int_equal(node_play(&t->node, false, &t->data, &t->options), CR_BAD_DATA);
+        assert_int_equal(node_play(&t->node, false, &t->data, &t->options, NULL), CR_BAD_DATA);
         assert_int_equal(t->node.agreed, agreed);
         assert_int_equal(t->node.allocated, allocated);
         node_free(&t->node);

@@ -259,7 +259,7 @@ static cr_status play(node *n, bool leader, cr_data *data, const char *folder)
 {
     cr_data_options options = {.kind = "digits", .validation = 1};
     (void)snprintf(options.path, sizeof options.path, "%s", leader ? folder : "/nowhere");
-    return node_play(n, leader, data, &options);
+    return node_play(n, leader, data, &options, NULL);
 }
 
 static void ranks_of_a_node_share_one_copy(void **state)

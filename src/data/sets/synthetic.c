@@ -44,7 +44,7 @@ static cr_random_key key_of(int which, int64_t sample, uint32_t what)
                            .sample = (uint32_t)sample};
 }
 
-static cr_status describe(void *self, cr_data_part parts[SOURCE_PARTS])
+static cr_status describe(void *self, cr_data_part parts[])
 {
     const synthetic_options *options = self;
     int64_t counts[SOURCE_PARTS] = {options->samples, options->test_samples};
@@ -76,15 +76,16 @@ static void fill_sample(uint8_t *values, size_t size, int which, int64_t sample)
     }
 }
 
-static cr_status fill(void *self, uint8_t *values, uint8_t *labels, const cr_data_part *part,
+static cr_status fill(void *self, void *values, uint8_t *labels, const cr_data_part *part,
                       int which)
 {
     (void)self;
+    uint8_t *bytes = values;
     size_t size = (size_t)part->h * (size_t)part->w * (size_t)part->c;
     for (int64_t sample = 0; sample < part->count; sample++) {
         cr_random random = cr_random_start(key_of(which, sample, KEY_LABEL));
         labels[sample] = (uint8_t)cr_random_below(&random, (uint32_t)part->classes);
-        fill_sample(values + (size_t)sample * size, size, which, sample);
+        fill_sample(bytes + (size_t)sample * size, size, which, sample);
     }
     return CR_OK;
 }
@@ -93,7 +94,8 @@ static cr_status open_set(cr_data *data, const cr_data_options *options, const c
 {
     synthetic_options own;
     memcpy(&own, options->parameters, sizeof own);
-    cr_data_source source = {.self = &own, .describe = describe, .fill = fill};
+    cr_data_source source = {
+        .self = &own, .parts = SOURCE_PARTS, .describe = describe, .fill = fill};
     CR_TRY(cr_data_source_load(data, &source, share));
     return CR_OK;
 }
