@@ -12,10 +12,17 @@
 #include "colrow/comm.h"
 #include "colrow/net.h"
 
+typedef struct cr_batch_norm_options {
+    bool sync; /* statistics are those of the global batch, not of a micro-batch */
+} cr_batch_norm_options;
+
+extern const cr_option cr_batch_norm_option_table[];
+
 typedef struct cr_dist_options {
     cr_word agreement;    /* root | global | weights | stale | local */
     bool deterministic;   /* sums along one fixed tree over the micro-batches */
     int64_t bucket_bytes; /* gradients go into flight in pieces of at least so many bytes */
+    cr_batch_norm_options batch_norm;
 } cr_dist_options;
 
 extern const cr_option cr_dist_option_table[];
@@ -50,6 +57,7 @@ struct cr_dist {
     cr_dist_options options;
     const cr_dist_mode *mode;
     cr_agreement agreement; /* for cr_net_begin */
+    cr_sharing sharing;     /* of batch norm's statistics */
     int *message;           /* a pick as it travels; owned */
     double *norms;          /* [channels] of another rank, on their way into a sum; owned */
     int *owners;            /* [micro_batches_most] rank of each, deterministic only; owned */
@@ -79,8 +87,9 @@ int64_t cr_dist_extra(int segments);
 bool cr_dist_remembers(const cr_dist_options *options);
 
 /* For a net and at most `micro_batches` micro-batches a step, all ranks together. comm and net must
- * outlive it. CR_BAD_CONFIG when the ranks are more than the micro-batches or the options do not go
- * together; the same on all ranks. The caller frees. Not collective. */
+ * outlive it. CR_BAD_CONFIG when the ranks are more than the micro-batches, or fewer although batch
+ * norm's statistics are to be those of the global batch, or the options do not go together; the
+ * same on all ranks. The caller frees. Not collective. */
 cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm *comm, cr_net *net,
                          int micro_batches);
 void cr_dist_free(cr_dist **dist);

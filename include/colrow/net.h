@@ -75,8 +75,9 @@ struct cr_layer {
     int64_t statistics;   /* floats of running statistics: 2 C for batch_norm, else 0 ... */
     int64_t statistics_offset; /* ... and where they begin in the net's flat array */
     float *factors;            /* [2, C] batch_norm: y = factors[0] x + factors[1]; of the arena */
-    double *moments; /* [3, C] mean, 1 / sqrt(variance + epsilon), variance of the micro-batch */
-    float *lines;    /* [3, C] batch_norm: dx = lines[0] dy + lines[1] x + lines[2], kept ones */
+    double *moments; /* [3, C] mean, 1 / sqrt(variance + epsilon), variance of the batch ... */
+    int64_t observed; /* ... and of how many rows; of all that a cr_sharing adds up */
+    float *lines;     /* [3, C] batch_norm: dx = lines[0] dy + lines[1] x + lines[2], kept ones */
 };
 
 /* Compact copies for the second sampling, of the largest segment. */
@@ -116,8 +117,9 @@ typedef struct cr_kept {
 /* Layers that treat channels one by one, in place. */
 typedef struct cr_channelwise {
     bool keeps_input, keeps_output; /* what `backward` needs */
-    /* Take the mean and variance [C] of the micro-batch's input: NULL unless it has statistics. */
-    void (*observe)(cr_layer *layer, const double *mean, const double *variance);
+    /* Take the mean and variance [C] of the micro-batch's input, of so many rows: NULL unless it
+     * has statistics. */
+    void (*observe)(cr_layer *layer, const double *mean, const double *variance, int64_t rows);
     /* Before a pass's first `forward`, training or not; NULL: nothing to prepare */
     void (*prepare)(cr_layer *layer, const cr_pass *pass);
     /* y [rows, k] in place */
@@ -129,6 +131,10 @@ typedef struct cr_channelwise {
     void (*parameter_gradient)(cr_layer *layer, const cr_pass *pass,
                                float *const dp[CR_LAYER_PARAMETERS], const double *sums,
                                const cr_tile *whole, bool accumulate);
+    /* what `backward` needs of the sums of all rows that were observed, whole->of_rows; NULL: it
+     * needs none */
+    void (*prepare_backward)(cr_layer *layer, const cr_pass *pass, const double *sums,
+                             const cr_tile *whole);
     /* dy [rows, k] in place, one tile; NULL: identity */
     void (*backward)(const cr_layer *layer, const cr_pass *pass, float *dy, const cr_kept *kept,
                      const cr_tile *tile);
@@ -312,6 +318,13 @@ typedef struct cr_state_part {
     int64_t offset, count;    /* floats, in a sample's state */
 } cr_state_part;
 
+/* Who adds up the sums that batch norm makes in training passes over all the micro-batches that are
+ * under way together, in place; all of them call it as often, one after another, empty ones too. */
+typedef struct cr_sharing {
+    void *self;
+    cr_status (*sum)(void *self, double *values, int count);
+} cr_sharing;
+
 /* A finished piece of the compact gradient. */
 typedef struct cr_block {
     const cr_layer *layer;
@@ -361,6 +374,7 @@ struct cr_net {
     bool liveness; /* false: every output channel counts as live, to check the rest */
     bool measured; /* row_norms are those of the parameters as they are now */
     const cr_agreement *agreement;
+    const cr_sharing *sharing; /* borrowed; NULL: statistics are those of one micro-batch */
 
     int64_t state_floats;       /* carried from one window of a sample to its next; 0: none */
     cr_state_part *state_parts; /* what they are, ended by one without a name; owned */
@@ -434,6 +448,10 @@ void cr_net_initialize(cr_net *net);
 /* From the next step on, keep these shares of channels and in the backward products; such as the
  * net was made for: the options' own, or those of their schedules. */
 void cr_net_set_ratios(cr_net *net, double ratio, double backward);
+
+/* From the next step on, statistics are shared by `sharing`, which must outlive its use; NULL: by
+ * nobody. */
+void cr_net_share(cr_net *net, const cr_sharing *sharing);
 
 /* Begin a step: forget the picks and gradients of the last one. */
 void cr_net_begin(cr_net *net, uint32_t step, const cr_agreement *agreement);

@@ -35,6 +35,17 @@ const cr_option cr_dist_option_table[] = {
     {.name = NULL},
 };
 
+const cr_option cr_batch_norm_option_table[] = {
+    {.name = "sync",
+     .kind = CR_OPTION_BOOL,
+     .offset = offsetof(cr_batch_norm_options, sync),
+     .fallback = "false",
+     .help =
+         "statistics are those of the whole batch, over all ranks (needs one micro-batch a rank); "
+         "false: of each micro-batch"},
+    {.name = NULL},
+};
+
 int64_t cr_dist_extra(int segments)
 {
     return cr_tail_count(segments);
@@ -55,6 +66,37 @@ cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options 
         "agreement: %s: expected sampling.scores weight_norm or uniform, which every rank knows "
         "without a message; found %s",
         options->agreement, sampling->scores);
+    CR_CHECK(!options->batch_norm.sync || mode == NULL || mode->equal, CR_BAD_CONFIG,
+             "network.batch_norm.sync: expected an agreement in which all ranks keep the same "
+             "channels, found %s",
+             options->agreement);
+    return CR_OK;
+}
+
+/* Batch norm's sums of all ranks; each has one micro-batch under way. */
+static cr_status sum_statistics(void *self, double *values, int count)
+{
+    cr_dist *dist = self;
+    cr_phase previous = cr_phase_enter(CR_PHASE_AGREE);
+    CR_TRY(cr_comm_sum(dist->comm, values, count));
+    dist->wire_bytes += count * (int64_t)sizeof *values;
+    cr_phase_leave(previous);
+    return CR_OK;
+}
+
+static cr_status share_statistics(cr_dist *dist)
+{
+    int ranks = cr_comm_size(dist->comm);
+    if (!dist->options.batch_norm.sync)
+        return CR_OK;
+    CR_CHECK(
+        dist->micro_batches_most == ranks, CR_BAD_CONFIG,
+        "network.batch_norm.sync: expected one micro-batch a rank (%d), for all of a batch must be "
+        "under way together, found %d a step; micro_batch 0 makes them so",
+        ranks, dist->micro_batches_most);
+    dist->sharing = (cr_sharing){dist, sum_statistics};
+    if (ranks > 1)
+        cr_net_share(dist->net, &dist->sharing);
     return CR_OK;
 }
 
@@ -165,6 +207,8 @@ cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm 
     dist->micro_batches_most = micro_batches;
     dist->home = net->gradient;
     cr_status status = make_buffers(dist);
+    if (status == CR_OK)
+        status = share_statistics(dist);
     if (status != CR_OK) {
         cr_dist_free(&dist);
         return status;
@@ -177,6 +221,7 @@ void cr_dist_free(cr_dist **dist)
 {
     if (*dist == NULL)
         return;
+    cr_net_share((*dist)->net, NULL);
     for (int i = 1; i < (*dist)->buffer_count; i++)
         CR_FREE((*dist)->buffers[i]);
     CR_FREE((*dist)->message);

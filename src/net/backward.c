@@ -56,7 +56,7 @@ static cr_status run_segment(cr_net *net, int s, bool first, int *block)
             input_gradient(net, s, dx, dy);
     }
     if (dx != NULL)
-        cr_chain_backward(net, s, dx, first, block);
+        CR_TRY(cr_chain_backward(net, s, dx, first, block));
     return CR_OK;
 }
 

@@ -60,7 +60,7 @@ void cr_chain_evaluate(cr_net *net, int s, float *y)
     const cr_segment *segment = &net->segments[s];
     int n = segment->n;
     cr_cut cut = cr_cut_of(cr_segment_rows(net, s));
-    cr_chain_prepare(net, s);
+    (void)cr_chain_prepare(net, s); /* nothing is shared, so nothing can fail */
 #pragma omp parallel for schedule(static) if (cr_worth_threads((int64_t)cut.rows * n))
     for (int t = 0; t < cut.count; t++) {
         cr_tile tile = cr_tile_at(&cut, t, n, NULL);
@@ -133,30 +133,34 @@ void cr_chain_norms(cr_net *net, int s, double *norms)
 }
 
 /* Tell layer i of the chain the mean and variance of what it gets. */
-static void observe(cr_net *net, int s, int i)
+static cr_status observe(cr_net *net, int s, int i)
 {
     const cr_segment *segment = &net->segments[s];
     cr_layer *layer = &net->layers[segment->chain_first + i];
     double *mean = net->norms[0];
     double *variance = net->norms[1];
-    int rows = cr_segment_rows(net, s);
+    int64_t all = cr_segment_rows(net, s);
     moments(net, s, i, mean, variance);
+    CR_TRY(cr_chain_share(net, mean, variance, segment->n, &all));
+    double rows = (double)all;
     for (int c = 0; c < segment->n; c++) {
-        mean[c] = rows > 0 ? mean[c] / rows : 0;
-        variance[c] = rows > 0 ? variance[c] / rows - mean[c] * mean[c] : 1;
+        mean[c] = all > 0 ? mean[c] / rows : 0;
+        variance[c] = all > 0 ? variance[c] / rows - mean[c] * mean[c] : 1;
         variance[c] = variance[c] < 0 ? 0 : variance[c]; /* rounding */
     }
-    layer->type->channelwise->observe(layer, mean, variance);
+    layer->type->channelwise->observe(layer, mean, variance, all);
+    return CR_OK;
 }
 
-void cr_chain_prepare(cr_net *net, int s)
+cr_status cr_chain_prepare(cr_net *net, int s)
 {
     const cr_segment *segment = &net->segments[s];
     for (int i = 0; i < segment->chain_count; i++) {
         cr_layer *layer = &net->layers[segment->chain_first + i];
         if (layer->type->channelwise->observe != NULL && net->pass.observes)
-            observe(net, s, i);
+            CR_TRY(observe(net, s, i));
         if (layer->type->channelwise->prepare != NULL)
             layer->type->channelwise->prepare(layer, &net->pass);
     }
+    return CR_OK;
 }

@@ -33,8 +33,13 @@ void cr_net_lay_out(cr_net *net, cr_arena *arena);
 
 /* ---- chains ---------------------------------------------------------------------------------- */
 
-/* Statistics of the chain's layers over the micro-batch, and their factors. */
-void cr_chain_prepare(cr_net *net, int s);
+/* Statistics of the chain's layers over the micro-batch, or all that share them, and their factors.
+ */
+cr_status cr_chain_prepare(cr_net *net, int s);
+
+/* In training: two sums [n] over `rows` rows become those over the rows of all that share
+ * statistics. The sums may lie behind one another in net->partial, which is overwritten. */
+cr_status cr_chain_share(cr_net *net, double *first, double *second, int n, int64_t *rows);
 
 /* kept [rows, k] = chain applied to the picked channels of x; sets segment->input. */
 void cr_chain_write(cr_net *net, int s);
@@ -44,7 +49,7 @@ void cr_chain_norms(cr_net *net, int s, double *norms);
 
 /* dy [rows, k] in place, last layer to first, and on to the source tensor's gradient; parameter
  * gradients into the blocks from *block on. */
-void cr_chain_backward(cr_net *net, int s, float *dy, bool first, int *block);
+cr_status cr_chain_backward(cr_net *net, int s, float *dy, bool first, int *block);
 
 /* The chain on all channels of y [rows, n] in place, nothing kept, running statistics. */
 void cr_chain_evaluate(cr_net *net, int s, float *y);

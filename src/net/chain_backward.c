@@ -97,22 +97,28 @@ static void run_stage(const stage *st, float *dy)
             partial[i] += partial[(int64_t)t * 2 * k + i];
 }
 
-/* The gradients of the parameters of layer i from the sums; *block moves on. */
-static void parameter_gradient(const stage *st, int i, bool first, int *block)
+/* The gradients of the parameters of layer i from the sums, and what its backward needs of them;
+ * *block moves on. */
+static cr_status use_sums(const stage *st, int i, bool first, int *block)
 {
     cr_net *net = st->net;
     const cr_pick *pick = net->segments[st->s].active;
     int rows = cr_segment_rows(net, st->s);
     cr_layer *layer = &net->layers[net->segments[st->s].chain_first + i];
+    const cr_channelwise *type = layer->type->channelwise;
     cr_tile whole = {0, rows, pick->k, pick->k == pick->n ? NULL : pick->index, rows};
     float *dp[CR_LAYER_PARAMETERS] = {NULL};
     for (int p = 0; p < layer->parameter_count; p++)
         dp[p] = net->gradient + net->blocks[(*block)++].offset;
-    layer->type->channelwise->parameter_gradient(layer, &net->pass, dp, net->partial, &whole,
-                                                 !first);
+    type->parameter_gradient(layer, &net->pass, dp, net->partial, &whole, !first);
+    if (type->prepare_backward == NULL)
+        return CR_OK;
+    CR_TRY(cr_chain_share(net, net->partial, net->partial + pick->k, pick->k, &whole.of_rows));
+    type->prepare_backward(layer, &net->pass, net->partial, &whole);
+    return CR_OK;
 }
 
-void cr_chain_backward(cr_net *net, int s, float *dy, bool first, int *block)
+cr_status cr_chain_backward(cr_net *net, int s, float *dy, bool first, int *block)
 {
     cr_tensor *source = &net->tensors[net->segments[s].source];
     stage st = {.net = net, .s = s, .low = net->segments[s].chain_count};
@@ -125,7 +131,8 @@ void cr_chain_backward(cr_net *net, int s, float *dy, bool first, int *block)
             run_stage(&st, dy);
         has_sums = st.low > 0;
         if (has_sums)
-            parameter_gradient(&st, st.low - 1, first, block);
+            CR_TRY(use_sums(&st, st.low - 1, first, block));
     } while (st.low > 0);
     source->has_gradient = true;
+    return CR_OK;
 }

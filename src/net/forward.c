@@ -197,7 +197,7 @@ static cr_status run_segment(cr_net *net, int s, const float *data)
     cr_segment *segment = &net->segments[s];
     segment->x = segment->source == 0 ? data : net->tensors[segment->source].values;
     net->tensors[segment->source].has_gradient = false;
-    cr_chain_prepare(net, s);
+    CR_TRY(cr_chain_prepare(net, s));
     cr_remember_take(net, s);
     CR_TRY(pick_channels(net, s));
     cr_chain_write(net, s);

@@ -51,9 +51,9 @@ void cr_gradient_plan(cr_net *net)
 
 double cr_layer_statistic(const cr_layer *layer, int64_t i, int samples)
 {
-    int64_t rows = (int64_t)samples * layer->in.h * layer->in.w;
+    int64_t rows = layer->observed;
     double unbias = rows > 1 ? (double)rows / (double)(rows - 1) : 1;
-    if (rows == 0)
+    if (samples == 0)
         return 0; /* an empty micro-batch has no part in the mean */
     return i < layer->in.c ? layer->moments[i] : unbias * layer->moments[layer->in.c + i];
 }

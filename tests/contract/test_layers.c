@@ -74,7 +74,7 @@ static void prepare(cr_layer *layer, const cr_pass *pass, const float *x)
     for (int i = 0; i < COUNT; i++)
         variance[i % C] += (x[i] - mean[i % C]) * (x[i] - mean[i % C]) / ROWS;
     if (layer->type->channelwise->observe != NULL)
-        layer->type->channelwise->observe(layer, mean, variance);
+        layer->type->channelwise->observe(layer, mean, variance, ROWS);
     if (layer->type->channelwise->prepare != NULL)
         layer->type->channelwise->prepare(layer, pass);
 }
@@ -112,6 +112,8 @@ static void go_sideways(cr_layer *layer, const cr_pass *pass, float *dp, const f
     }
     if (type->sum != NULL)
         type->parameter_gradient(layer, pass, targets, sums, whole, accumulate);
+    if (type->prepare_backward != NULL)
+        type->prepare_backward(layer, pass, sums, whole);
 }
 
 /* Then dy in place, tile by tile; x the layer's input, y its output. */

@@ -54,7 +54,7 @@ static void normalise(trial *t, float *y, int rows)
 {
     double mean[C], variance[C];
     moments_of(mean, variance, y, rows);
-    t->type->observe(&t->layer, mean, variance);
+    t->type->observe(&t->layer, mean, variance, rows);
     t->type->prepare(&t->layer, &t->pass);
     t->type->forward(&t->layer, &t->pass, y, &(cr_tile){.rows = rows, .k = C, .of_rows = rows});
 }
@@ -68,6 +68,7 @@ static void go_back(trial *t, float *dp, float *dy, const float *x, int rows)
     double sums[2 * C] = {0};
     t->type->sum(sums, dy, &kept, &whole);
     t->type->parameter_gradient(&t->layer, &t->pass, targets, sums, &whole, false);
+    t->type->prepare_backward(&t->layer, &t->pass, sums, &whole);
     t->type->backward(&t->layer, &t->pass, dy, &kept, &whole);
 }
 

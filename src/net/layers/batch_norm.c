@@ -1,5 +1,6 @@
 /*
- * batch_norm (Ioffe & Szegedy 2015), over the rows of a micro-batch, channel by channel:
+ * batch_norm (Ioffe & Szegedy 2015), over the rows of a micro-batch, or of all micro-batches that
+ * share their statistics (cr_sharing), channel by channel:
  *
  *     x^ = (x - mean) / sqrt(variance + epsilon)      y = gamma x^ + beta
  *     dgamma = sum dy x^      dbeta = sum dy
@@ -45,8 +46,9 @@ static cr_status shape(cr_layer *layer)
     return CR_OK;
 }
 
-static void observe(cr_layer *layer, const double *mean, const double *variance)
+static void observe(cr_layer *layer, const double *mean, const double *variance, int64_t rows)
 {
+    layer->observed = rows;
     int channels = layer->in.c;
     for (int c = 0; c < channels; c++) {
         layer->moments[c] = mean[c];
@@ -112,28 +114,43 @@ static void sum(double *sums, const float *dy, const cr_kept *kept, const cr_til
     }
 }
 
-/* Also the lines of `backward`, from the means of dy and of dy x^. */
+/* dgamma of the kept channel j, from the sums. */
+static double slope_of_gamma(const cr_layer *layer, const double *sums, const cr_tile *whole, int j)
+{
+    int c = channel(whole, j);
+    double mean = layer->moments[c];
+    double inverse = layer->moments[layer->in.c + c];
+    return (sums[whole->k + j] - mean * sums[j]) * inverse;
+}
+
 static void parameter_gradient(cr_layer *layer, const cr_pass *pass,
                                float *const dp[CR_LAYER_PARAMETERS], const double *sums,
                                const cr_tile *whole, bool accumulate)
 {
+    (void)pass;
+    for (int j = 0; j < whole->k; j++) {
+        double dgamma = slope_of_gamma(layer, sums, whole, j);
+        double dbeta = sums[j];
+        dp[0][j] = (float)(accumulate ? dp[0][j] + dgamma : dgamma);
+        dp[1][j] = (float)(accumulate ? dp[1][j] + dbeta : dbeta);
+    }
+}
+
+/* The lines of `backward`, from the means of dy and of dy x^. */
+static void prepare_backward(cr_layer *layer, const cr_pass *pass, const double *sums,
+                             const cr_tile *whole)
+{
     const float *gamma = pass->parameters + layer->parameters[0].offset;
     double rows = (double)whole->of_rows;
     int channels = layer->in.c;
-    int k = whole->k;
-    for (int j = 0; j < k; j++) {
+    for (int j = 0; j < whole->k; j++) {
         int c = channel(whole, j);
-        double mean = layer->moments[c];
         double inverse = layer->moments[channels + c];
-        double dbeta = sums[j];
-        double dgamma = (sums[k + j] - mean * dbeta) * inverse;
         double a = gamma[c] * inverse;
-        double b = -a * inverse * dgamma / rows;
+        double b = -a * inverse * slope_of_gamma(layer, sums, whole, j) / rows;
         layer->lines[j] = (float)a;
         layer->lines[channels + j] = (float)b;
-        layer->lines[2 * channels + j] = (float)(-b * mean - a * dbeta / rows);
-        dp[0][j] = (float)(accumulate ? dp[0][j] + dgamma : dgamma);
-        dp[1][j] = (float)(accumulate ? dp[1][j] + dbeta : dbeta);
+        layer->lines[2 * channels + j] = (float)(-b * layer->moments[c] - a * sums[j] / rows);
     }
 }
 
@@ -160,6 +177,7 @@ static const cr_channelwise channelwise = {
     .forward = forward,
     .sum = sum,
     .parameter_gradient = parameter_gradient,
+    .prepare_backward = prepare_backward,
     .backward = backward,
 };
 
