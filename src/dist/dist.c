@@ -91,8 +91,8 @@ static cr_status share_statistics(cr_dist *dist)
         return CR_OK;
     CR_CHECK(
         dist->micro_batches_most == ranks, CR_BAD_CONFIG,
-        "network.batch_norm.sync: expected one micro-batch a rank (%d), for all of a batch must be "
-        "under way together, found %d a step; micro_batch 0 makes them so",
+        "network.batch_norm.sync: expected one micro-batch a rank (%d), as all of a batch must be "
+        "under way together, found %d a step; set micro_batch to batch / ranks",
         ranks, dist->micro_batches_most);
     dist->sharing = (cr_sharing){dist, sum_statistics};
     if (ranks > 1)

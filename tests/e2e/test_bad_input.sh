@@ -116,6 +116,21 @@ config_errors() {
     refused 2 'data.path' "$DIGITS" -s data.kind=mnist
 }
 
+large_batches() {
+    refused 2 'reference_batch: expected the batch' "$DIGITS" -s learning_rate.scaling=linear
+    refused 2 'expected either warmup_steps or warmup_epochs' "$DIGITS" \
+        -s learning_rate.warmup_steps=5 -s learning_rate.warmup_epochs=1
+    refused 2 'multiples of micro_batch, 25, found 60' "$DIGITS" -s 'batch_schedule={2: 60}'
+    refused 2 'expected whole epochs from 1 on before each batch, found `0.5`' "$DIGITS" \
+        -s 'batch_schedule={0.5: 100}'
+    refused 2 'optimizer.no_decay: expected a pattern that matches' "$DIGITS" \
+        -s 'optimizer.no_decay=[fc9]'
+    refused 2 'batch_norm.sync: expected one micro-batch a rank (1)' "$DIGITS" \
+        -s network.batch_norm.sync=true -s micro_batch=25
+    refused 2 'found local' "$DIGITS" -s network.batch_norm.sync=true -s agreement=local
+    refused 2 'found `1`' "$DIGITS" -s network.label_smoothing=1
+}
+
 # list ELEMENTS: a configuration whose network is a list; its first line is line 4 of list.yaml
 list() {
     printf '%s\n' 'data: {kind: synthetic}' 'steps: 1' 'learning_rate: {base: 0.1}' \
@@ -417,6 +432,7 @@ divergence() {
 usage_errors
 help_is_a_result
 config_errors
+large_batches
 layer_lists
 engines
 batches_and_ranks

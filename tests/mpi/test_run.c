@@ -97,8 +97,9 @@ static void all_ranks_end_with_the_same_weights(void **state)
         {"deterministic=false"},
         {"deterministic=false", "agreement=local"},
         {"agreement=weights", "sampling.scores=uniform", "sampling.draw=no_replacement"},
-        {"micro_batch=0", "deterministic=false", "optimizer.clip_norm=0.5"}};
-    for (int k = 0; k < 5; k++) {
+        {"micro_batch=0", "deterministic=false", "optimizer.clip_norm=0.5"},
+        {"optimizer={rule: lamb}", "network.label_smoothing=0.1"}};
+    for (int k = 0; k < 6; k++) {
         cr_run *run = NULL;
         make_run(&run, kinds[k], "", false);
         ASSERT_OK(cr_run_train(run));
@@ -109,6 +110,23 @@ static void all_ranks_end_with_the_same_weights(void **state)
         cr_run_free(&run);
     }
     assert_int_equal(names_here(), 0);
+}
+
+/* Kernels decay and adapt, biases do not; patterns take layers or single parameters out. */
+static void spans_follow_the_patterns(void **state)
+{
+    (void)state;
+    const char *const patterns[] = {"optimizer.no_decay=[fc3, 'fc1/k*']",
+                                    "optimizer.no_adaptation=['*2/kernel']", NULL};
+    const bool decays[] = {false, false, true, false, false, false}; /* kernel, bias of fc1, 2, 3 */
+    const bool adapts[] = {true, false, false, false, true, false};
+    cr_run *run = NULL;
+    make_run(&run, patterns, "", false);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(run->spans[i].decay, decays[i]);
+        assert_int_equal(run->spans[i].adapt, adapts[i]);
+    }
+    cr_run_free(&run);
 }
 
 /* ---- stopping and going on ------------------------------------------------------------------- */
@@ -230,6 +248,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_sample_comes_once_an_epoch),
         cmocka_unit_test(all_ranks_end_with_the_same_weights),
+        cmocka_unit_test(spans_follow_the_patterns),
         cmocka_unit_test(stopped_sessions_add_up),
         cmocka_unit_test(growing_batches_resume_from_anywhere),
         cmocka_unit_test(ranks_of_different_configurations_do_not_start),

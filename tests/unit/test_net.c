@@ -309,6 +309,27 @@ static void evaluation_leaves_training_alone(void **state)
     cr_net_free(&net);
 }
 
+/* The option reaches the loss of any model; what an evaluation says stays. */
+static void label_smoothing_is_for_training(void **state)
+{
+    (void)state;
+    cr_net_plan plan = net_plan(&usual);
+    cr_net *plain = net_of(&plan);
+    plan.options.label_smoothing = 0.5;
+    cr_net *smooth = net_of(&plan);
+    net_batch batch = net_batch_new(plain, 16);
+    cr_result results[2];
+    memset(results, 0, sizeof results);
+    double loss = net_step(plain, &batch, 0);
+    assert_true(fabs(net_step(smooth, &batch, 0) - loss) > 1e-3 * loss);
+    ASSERT_OK(cr_net_evaluate(plain, &results[0], batch.x, batch.labels, 16));
+    ASSERT_OK(cr_net_evaluate(smooth, &results[1], batch.x, batch.labels, 16));
+    assert_true(results[0].loss == results[1].loss);
+    net_batch_free(&batch);
+    cr_net_free(&plain);
+    cr_net_free(&smooth);
+}
+
 static void freeing_nothing_is_fine(void **state)
 {
     (void)state;
@@ -334,6 +355,7 @@ int main(void)
         cmocka_unit_test(layers_that_do_not_fit_are_refused),
         cmocka_unit_test(evaluation_is_exact),
         cmocka_unit_test(evaluation_leaves_training_alone),
+        cmocka_unit_test(label_smoothing_is_for_training),
         cmocka_unit_test(freeing_nothing_is_fine),
     };
     cr_engine_set_threads(1);
