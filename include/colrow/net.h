@@ -10,7 +10,9 @@
  * the kept channels, written compact. Backwards, only the kept channels carry gradient. Where a
  * tensor has one reader, the segment before it needs only those of its output channels: they are
  * *live* (design: liveness). A residual sum, a second reader or a flatten makes the gradient dense
- * again.
+ * again. With sampling.lookahead, and picks that are known before a step, the segment before works
+ * nothing else out either: then x is compact from the beginning, and of the channels left out the
+ * running statistics and remembered norms stay what they were.
  *
  * Knows no ranks: who decides on a pick is a cr_agreement, given by the caller. Nothing is
  * collective here. One micro-batch at a time; a step's picks are chosen in its first one.
@@ -146,6 +148,7 @@ typedef struct cr_contract {
     const cr_engine *engine;
     int samples; /* of the micro-batch */
     int k;       /* kept input channels */
+    int out;     /* output channels that are worked out, in the forward product */
     int live;    /* live output channels, in the backward products */
     void *work;  /* of cr_contraction.work bytes */
 } cr_contract;
@@ -159,7 +162,7 @@ typedef struct cr_contraction {
     int64_t (*prepared)(const cr_contract *c, bool backward);
     void (*prepare)(const cr_contract *c, float *prepared, const float *w, bool backward);
     size_t (*work)(const cr_contract *c); /* B of scratch; NULL: none */
-    /* y [.., OUT] from x [.., k] and the (prepared) kept weights */
+    /* y [.., out] from x [.., k] and the (prepared) kept weights */
     void (*forward)(const cr_contract *c, float *y, const float *x, const float *w);
     /* dx [.., k] from dy [.., live] and the (prepared) live weights */
     void (*input_gradient)(const cr_contract *c, float *dx, const float *dy, const float *w);
@@ -261,10 +264,12 @@ typedef struct cr_tensor {
     int first_writer, last_user; /* segments; between them it lives */
     int readers;                 /* segments that read it */
     int reader;                  /* the last of them */
-    bool dense;        /* its gradient has all channels: a residual sum, two readers, a flatten */
-    cr_pick all;       /* its channels, all of them */
-    float *values;     /* [rows, C]; tensors that never live together share memory */
-    float *gradient;   /* [rows, C], or compact [rows, k] where it is not dense; likewise */
+    bool dense;      /* its gradient has all channels: a residual sum, two readers, a flatten */
+    bool skips;      /* looking ahead, the channels that its reader drops are not worked out: values
+                        [rows, k] */
+    cr_pick all;     /* its channels, all of them */
+    float *values;   /* [rows, C]; tensors that never live together share memory */
+    float *gradient; /* [rows, C], or compact [rows, k] where it is not dense; likewise */
     bool has_gradient; /* in a backward pass: someone has written it */
 } cr_tensor;
 
@@ -386,6 +391,7 @@ struct cr_net {
 
     bool remembers;            /* scores are by the norms of the last step (remember.c) */
     bool knows;                /* there has been one */
+    bool ahead;                /* this step looks ahead: see cr_tensor.skips */
     int64_t remembered_count;  /* input channels of all segments that are sampled in some step */
     float *remembered;         /* mean squares of each; 1 before the first step; of the arena */
     int64_t remembered_offset; /* of this step's sums, in the compact gradient */

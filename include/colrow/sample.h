@@ -50,6 +50,7 @@ typedef struct cr_sample_options {
     cr_words exact;     /* layers never sampled */
     cr_ratios layers;   /* layer -> ratio, before `ratio` */
     cr_ratios schedule; /* when -> what `ratio` is from then on; 1 is exact, `layers` or not */
+    bool lookahead;     /* channels that the next layer drops are not worked out either */
     cr_backward_options backward;
 } cr_sample_options;
 

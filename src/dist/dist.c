@@ -70,6 +70,10 @@ cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options 
              "network.batch_norm.sync: expected an agreement in which all ranks keep the same "
              "channels, found %s",
              options->agreement);
+    CR_CHECK(mode == NULL || mode->remembers || !sampling->lookahead, CR_BAD_CONFIG,
+             "sampling.lookahead: expected agreement: stale, which knows all picks before a step "
+             "begins; found %s",
+             options->agreement);
     return CR_OK;
 }
 

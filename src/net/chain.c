@@ -34,6 +34,16 @@ static void apply_and_keep(const cr_net *net, const cr_segment *segment, float *
     }
 }
 
+/* y [rows, k] = the strip's channels of the source, which has no others where it is compact. */
+static void read_source(const cr_net *net, const cr_segment *segment, float *y,
+                        const cr_tile *strip)
+{
+    bool compact = cr_tensor_is_compact(net, segment->source);
+    cr_tile columns = *strip;
+    columns.index = compact ? NULL : strip->index;
+    cr_tile_gather(y, segment->x, compact ? strip->k : segment->n, &columns);
+}
+
 void cr_chain_write(cr_net *net, int s)
 {
     cr_segment *segment = &net->segments[s];
@@ -49,7 +59,7 @@ void cr_chain_write(cr_net *net, int s)
         cr_tile tile = cr_tile_at(&cut, t, k, index);
         for (cr_tile strip = cr_strip_first(&tile); strip.rows > 0; cr_strip_next(&strip, &tile)) {
             float *y = segment->kept + strip.first_row * k;
-            cr_tile_gather(y, segment->x, segment->n, &strip);
+            read_source(net, segment, y, &strip);
             apply_and_keep(net, segment, y, &strip);
         }
     }
@@ -90,13 +100,13 @@ static void sum_columns(double *restrict sums, double *restrict squares, const f
 static void tile_moments(cr_net *net, const cr_segment *segment, const cr_tile *tile,
                          double *partial, int layers)
 {
-    int n = segment->n;
+    int n = tile->k;
     float *scratch = net->strips + omp_get_thread_num() * net->strip_floats;
     memset(partial, 0, 2 * (size_t)n * sizeof *partial);
     for (cr_tile strip = cr_strip_first(tile); strip.rows > 0; cr_strip_next(&strip, tile)) {
         const float *y = segment->x + strip.first_row * n;
         if (layers > 0) {
-            cr_tile_gather(scratch, segment->x, n, &strip);
+            read_source(net, segment, scratch, &strip);
             apply(net, segment, scratch, &strip, layers);
             y = scratch;
         }
@@ -104,16 +114,32 @@ static void tile_moments(cr_net *net, const cr_segment *segment, const cr_tile *
     }
 }
 
-/* sums, squares [n] of the channels after the first `layers` layers of the chain */
+/* values [k] of the channels of a pick to where they belong among all n; 0 elsewhere. */
+static void spread(double *values, const cr_pick *pick)
+{
+    int c = pick->n - 1;
+    for (int j = pick->k - 1; j >= 0; j--) {
+        for (; c > pick->index[j]; c--)
+            values[c] = 0;
+        values[c--] = values[j];
+    }
+    for (; c >= 0; c--)
+        values[c] = 0;
+}
+
+/* sums, squares [n] of the channels after the first `layers` layers of the chain; 0 for channels
+ * that a compact source lacks */
 static void moments(cr_net *net, int s, int layers, double *sums, double *squares)
 {
     const cr_segment *segment = &net->segments[s];
-    int n = segment->n;
+    bool compact = cr_tensor_is_compact(net, segment->source);
+    int n = compact ? segment->pick.k : segment->n;
+    const int *index = compact ? segment->pick.index : NULL;
     cr_cut cut = cr_cut_of(cr_segment_rows(net, s));
 #pragma omp parallel for schedule(static)                                                          \
     num_threads(net->threads) if (cr_worth_threads((int64_t)cut.rows * n))
     for (int t = 0; t < cut.count; t++) {
-        cr_tile tile = cr_tile_at(&cut, t, n, NULL);
+        cr_tile tile = cr_tile_at(&cut, t, n, index);
         tile_moments(net, segment, &tile, net->partial + (int64_t)t * 2 * n, layers);
     }
     memset(sums, 0, (size_t)n * sizeof *sums);
@@ -124,6 +150,10 @@ static void moments(cr_net *net, int s, int layers, double *sums, double *square
             sums[c] += partial[c];
             squares[c] += partial[n + c];
         }
+    }
+    if (compact) {
+        spread(sums, &segment->pick);
+        spread(squares, &segment->pick);
     }
 }
 

@@ -16,6 +16,12 @@ int cr_segment_positions(const cr_net *net, int s);
 void cr_tensors_link(cr_net *net);
 void cr_tensors_place(cr_net *net, cr_arena *arena);
 
+/* Does tensor t hold, in this pass, nothing but the channels that its reader keeps? */
+bool cr_tensor_is_compact(const cr_net *net, int t);
+
+/* Channels that the contraction of segment s works out in this pass. */
+int cr_segment_outputs(const cr_net *net, int s);
+
 /* Where the gradient [rows, k] of the input of segment s is to be written: its source tensor's own,
  * or an array from which it is then added to that, some rows dx [rows, k] at a time. */
 float *cr_tensor_gradient_of(const cr_net *net, int s);

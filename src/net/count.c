@@ -5,6 +5,7 @@
 /* What the sums of a contraction's products run over. */
 typedef struct reach {
     int k, live;     /* kept inputs, live outputs */
+    int worked_out;  /* outputs of the forward product */
     int outputs;     /* of these, those that the second sampling kept */
     int examples;    /* samples that it kept for the weight gradient ... */
     int64_t samples; /* ... of so many */
@@ -29,7 +30,7 @@ static cr_macs macs_of(const cr_net *net, int s, int product, const reach *r)
     bool by_sample = net->backward == NULL || net->backward->by_sample;
     cr_macs macs = {.exact = channel * segment->n * out * r->samples,
                     .paper = channel * r->k * out * r->samples,
-                    .executed = channel * r->k * out * r->samples};
+                    .executed = channel * r->k * r->worked_out * r->samples};
     if (product == 2 && by_sample) {
         macs.paper = channel * r->k * out * r->examples;
         macs.executed = channel * r->k * r->live * r->examples;
@@ -49,6 +50,7 @@ void cr_segment_count(cr_net *net, int s, int product)
     bool by_sample = segment->thin_weights && net->backward->by_sample;
     reach r = {.k = segment->pick.k,
                .live = segment->live->k,
+               .worked_out = cr_segment_outputs(net, s),
                .outputs = by_output ? segment->outputs.k : segment->live->k,
                .examples = by_sample ? segment->examples.k : net->pass_rows,
                .samples = net->pass_rows};
@@ -62,8 +64,11 @@ void cr_segment_count(cr_net *net, int s, int product)
 cr_macs cr_net_macs(const cr_net *net, int s, int product, int k, int live)
 {
     int outputs = cr_resample_outputs(net, s);
+    const cr_segment *segment = &net->segments[s];
+    bool skips = segment->target >= 0 && net->tensors[segment->target].skips;
     reach r = {.k = k,
                .live = live,
+               .worked_out = skips ? live : net->layers[segment->consumer].out.c,
                .outputs = outputs < live ? outputs : live,
                .examples = cr_resample_examples(net, s, net->rows),
                .samples = net->rows};

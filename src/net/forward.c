@@ -65,23 +65,54 @@ static const float *prepare(const cr_net *net, int s, const float *w, float *pre
     return prepared;
 }
 
-/* The pick of a segment and the weights it keeps, as the engine wants them; once a step. */
-static cr_status pick_channels(cr_net *net, int s)
+static cr_status choose(cr_net *net, int s)
 {
     cr_segment *segment = &net->segments[s];
-    if (net->picked || cr_segment_contraction(net, s) == NULL)
+    if (cr_segment_contraction(net, s) == NULL || segment->asked == segment->n)
         return CR_OK;
-    cr_phase previous = cr_phase_enter(CR_PHASE_SAMPLE);
+    return net->agreement->choose(net->agreement->self, net, s, &segment->pick);
+}
+
+/* Of weights [taps, k, OUT] those of live outputs: [taps, k, kO]. */
+static const float *gather_outputs(cr_net *net, int s, const float *w)
+{
+    cr_segment *segment = &net->segments[s];
+    const cr_layer *layer = &net->layers[segment->consumer];
+    if (segment->live->k == layer->out.c)
+        return w;
+    cr_kernel_gather_live(segment->weights_live, w,
+                          (int64_t)cr_kernel_taps(layer) * segment->pick.k, layer->out.c,
+                          segment->live);
+    return segment->weights_live;
+}
+
+/* The weights that a segment's pick keeps, as the engine wants them. */
+static void gather_kept(cr_net *net, int s)
+{
+    cr_segment *segment = &net->segments[s];
+    if (cr_segment_contraction(net, s) == NULL)
+        return;
     segment->w = cr_segment_kernel(net, s);
     if (segment->asked < segment->n) {
-        CR_TRY(net->agreement->choose(net->agreement->self, net, s, &segment->pick));
         cr_kernel_gather(segment->weights, segment->w, &net->layers[segment->consumer],
                          &segment->pick);
         segment->w = segment->weights;
     }
+    if (cr_tensor_is_compact(net, segment->target))
+        segment->w = gather_outputs(net, s, segment->w);
     segment->w_live = segment->w; /* all outputs, until the others are known */
     cr_contract c = cr_segment_contract(net, s, segment->pick.k, 0);
     segment->w = prepare(net, s, segment->w, segment->prepared, &c, false);
+}
+
+/* Both, when the segment's input is there; once a step. */
+static cr_status pick_channels(cr_net *net, int s)
+{
+    if (net->picked)
+        return CR_OK;
+    cr_phase previous = cr_phase_enter(CR_PHASE_SAMPLE);
+    CR_TRY(choose(net, s));
+    gather_kept(net, s);
     cr_phase_leave(previous);
     return CR_OK;
 }
@@ -92,13 +123,9 @@ static void gather_live(cr_net *net, int s)
     cr_segment *segment = &net->segments[s];
     if (cr_segment_contraction(net, s) == NULL || segment->source == 0)
         return; /* the data needs no gradient */
-    const cr_layer *layer = &net->layers[segment->consumer];
     int k = segment->pick.k;
-    if (segment->live->k < layer->out.c) {
-        cr_kernel_gather_live(segment->weights_live, segment->w_live,
-                              (int64_t)cr_kernel_taps(layer) * k, layer->out.c, segment->live);
-        segment->w_live = segment->weights_live;
-    }
+    if (!cr_tensor_is_compact(net, segment->target))
+        segment->w_live = gather_outputs(net, s, segment->w_live);
     segment->w_outputs = segment->w_live;
     cr_resample_weigh(net, s);
     if (cr_resample_thins_inputs(net, s))
@@ -120,11 +147,17 @@ static void finish_picks(cr_net *net)
     cr_phase_leave(previous);
 }
 
-/* The same before the step has begun, where nothing of it is needed. */
-static cr_status pick_all_channels(cr_net *net)
+/* The same for all segments before any input is there: by what the net remembers. */
+static cr_status pick_ahead(cr_net *net)
 {
+    if (net->picked)
+        return CR_OK;
+    cr_phase previous = cr_phase_enter(CR_PHASE_SAMPLE);
     for (int s = 0; s < net->segment_count; s++)
-        CR_TRY(pick_channels(net, s));
+        CR_TRY(choose(net, s));
+    for (int s = 0; s < net->segment_count; s++)
+        gather_kept(net, s);
+    cr_phase_leave(previous);
     finish_picks(net);
     return CR_OK;
 }
@@ -137,6 +170,7 @@ cr_contract cr_segment_contract(const cr_net *net, int s, int k, int live)
                          .engine = net->engine,
                          .samples = net->pass_rows,
                          .k = k,
+                         .out = cr_segment_outputs(net, s),
                          .live = live,
                          .work = net->work};
 }
@@ -151,6 +185,7 @@ void cr_net_begin(cr_net *net, uint32_t step, const cr_agreement *agreement)
                           .observes = true};
     net->agreement = agreement;
     net->picked = false;
+    net->ahead = net->sampling.lookahead && (net->knows || net->remembered_count == 0);
     for (int s = 0; s < net->segment_count; s++)
         if (!cr_pick_is_all(&net->segments[s].pick))
             cr_pick_all(&net->segments[s].pick);
@@ -216,7 +251,7 @@ cr_status cr_net_forward(cr_net *net, cr_result *result, const float *x, const i
     net->pass_rows = rows;
     cr_phase previous = cr_phase_enter(CR_PHASE_FORWARD);
     if (net->remembers)
-        CR_TRY(pick_all_channels(net));
+        CR_TRY(pick_ahead(net));
     for (int s = 0; s < net->segment_count; s++)
         CR_TRY(run_segment(net, s, x));
     finish_picks(net);

@@ -70,17 +70,31 @@ void cr_gradient_add_statistics(cr_net *net, bool first)
     }
 }
 
-void cr_net_update_statistics(cr_net *net, const float *compact, int micro_batches)
+/* A layer's running statistics of the channels that segment s had worked out, all of them or, of a
+ * compact source, those picked: from their sums. */
+static void follow(cr_net *net, int s, const cr_layer *layer, const float *sums, int micro_batches)
 {
-    const float *sums = compact + net->statistics_offset;
-    for (int l = 0; l < net->layer_count; l++) {
-        const cr_layer *layer = &net->layers[l];
-        double keep = layer->plan.momentum;
-        for (int64_t i = 0; i < layer->statistics; i++) {
+    const cr_pick *pick = &net->segments[s].pick;
+    bool compact = cr_tensor_is_compact(net, net->segments[s].source);
+    int64_t channels = layer->in.c;
+    double keep = layer->plan.momentum;
+    for (int j = 0; j < (compact ? pick->k : channels); j++) {
+        int64_t c = compact ? pick->index[j] : j;
+        for (int64_t i = c; i < layer->statistics; i += channels) { /* mean, variance */
             float *running = &net->statistics[layer->statistics_offset + i];
             double seen = (double)sums[layer->statistics_offset + i] / micro_batches;
             *running = (float)(keep * *running + (1 - keep) * seen);
         }
+    }
+}
+
+void cr_net_update_statistics(cr_net *net, const float *compact, int micro_batches)
+{
+    const float *sums = compact + net->statistics_offset;
+    for (int s = 0; s < net->segment_count; s++) {
+        const cr_segment *segment = &net->segments[s];
+        for (int i = 0; i < segment->chain_count; i++)
+            follow(net, s, &net->layers[segment->chain_first + i], sums, micro_batches);
     }
 }
 

@@ -71,7 +71,7 @@ static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
         segment->row_norms = cr_arena_take(arena, taps * segment->n, sizeof(double));
     if (is_sampled(net, s))
         segment->weights = cr_arena_take(arena, taps * segment->most * layer->out.c, sizeof(float));
-    if (drops_outputs(net, s) && segment->source != 0)
+    if (drops_outputs(net, s) && (segment->source != 0 || net->tensors[segment->target].skips))
         segment->weights_live = cr_arena_take(arena, taps * segment->most * live, sizeof(float));
     lay_out_prepared(net, s, arena);
 }

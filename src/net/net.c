@@ -182,6 +182,8 @@ static cr_status list_parameters(cr_net *net)
 static cr_status look_up(cr_net *net, const cr_net_plan *plan)
 {
     CR_TRY(cr_sample_check(&plan->sampling));
+    CR_CHECK(!plan->sampling.lookahead || plan->remembers, CR_BAD_CONFIG,
+             "sampling.lookahead: expected picks that are known before a step begins");
     net->score = cr_score_find(plan->sampling.scores);
     net->draw = cr_draw_find(plan->sampling.draw);
     CR_CHECK(net->score != NULL && net->draw != NULL, CR_BAD_CONFIG,

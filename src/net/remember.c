@@ -6,7 +6,8 @@
  *     m_i = sum over all micro-batches of |X_i|_F^2 / (samples positions)
  *
  * is the mean square of channel i, the same on every rank, and stands for |X_i|_F^2 in the scores
- * of the next step: scores may have any common factor.
+ * of the next step: scores may have any common factor. Of channels that were not worked out
+ * (lookahead) the old m_i stays. The first step, which knows none, works out all.
  */
 #include "chain.h"
 
@@ -66,15 +67,23 @@ void cr_remember_add(cr_net *net, bool first)
     }
 }
 
+/* sums [remembered_count] */
+static void remember(cr_net *net, int s, const float *sums, int64_t samples)
+{
+    const cr_segment *segment = &net->segments[s];
+    bool compact = cr_tensor_is_compact(net, segment->source);
+    double rows = (double)samples * cr_segment_positions(net, s);
+    float *means = cr_net_remembered(net, s);
+    for (int j = 0; j < (compact ? segment->pick.k : segment->n); j++) {
+        int c = compact ? segment->pick.index[j] : j;
+        means[c] = (float)(sums[segment->remembered_offset + c] / rows);
+    }
+}
+
 void cr_net_remember(cr_net *net, const float *compact, int64_t samples)
 {
-    for (int s = 0; s < net->segment_count; s++) {
-        const cr_segment *segment = &net->segments[s];
-        const float *sums = compact + net->remembered_offset + segment->remembered_offset;
-        double rows = (double)samples * cr_segment_positions(net, s);
-        float *means = cr_net_remembered(net, s);
-        for (int c = 0; means != NULL && c < segment->n; c++)
-            means[c] = (float)(sums[c] / rows);
-    }
+    for (int s = 0; s < net->segment_count; s++)
+        if (net->segments[s].squares != NULL)
+            remember(net, s, compact + net->remembered_offset, samples);
     net->knows = net->remembers;
 }

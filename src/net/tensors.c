@@ -45,6 +45,29 @@ static void count_users(cr_net *net)
             net->tensors[t].dense || net->tensors[t].readers != 1 || !net->liveness;
 }
 
+/* From contraction to contraction: a mapping between them wants all channels. */
+static void plan_skips(cr_net *net)
+{
+    for (int t = 1; t < net->tensor_count; t++) {
+        cr_tensor *tensor = &net->tensors[t];
+        tensor->skips = net->sampling.lookahead && !tensor->dense &&
+                        cr_segment_contraction(net, tensor->first_writer) != NULL &&
+                        cr_segment_contraction(net, tensor->reader) != NULL;
+    }
+}
+
+bool cr_tensor_is_compact(const cr_net *net, int t)
+{
+    return net->pass.training && net->ahead && net->tensors[t].skips;
+}
+
+int cr_segment_outputs(const cr_net *net, int s)
+{
+    const cr_segment *segment = &net->segments[s];
+    return cr_tensor_is_compact(net, segment->target) ? segment->live->k
+                                                      : net->layers[segment->consumer].out.c;
+}
+
 static const cr_pick *live_of(const cr_net *net, const cr_segment *segment)
 {
     if (segment->target < 0)
@@ -64,6 +87,7 @@ static const cr_pick *active_of(const cr_net *net, const cr_segment *segment)
 void cr_tensors_link(cr_net *net)
 {
     count_users(net);
+    plan_skips(net);
     for (int s = net->segment_count - 1; s >= 0; s--) {
         cr_segment *segment = &net->segments[s];
         segment->live = live_of(net, segment);

@@ -123,5 +123,10 @@ const cr_option cr_sample_option_table[] = {
      .high = 1,
      .above = true,
      .help = "epoch, or `N steps`, to the ratio from then on; 1: exact, whatever `layers` says"},
+    {.name = "lookahead",
+     .kind = CR_OPTION_BOOL,
+     .offset = offsetof(cr_sample_options, lookahead),
+     .fallback = "false",
+     .help = "leave out outputs that the next layer drops as well (needs agreement: stale)"},
     {.name = NULL},
 };

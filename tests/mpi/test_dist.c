@@ -108,8 +108,14 @@ static void weights_gives_the_gradient_of_one_rank(void **state)
 static void stale_gives_the_gradient_of_one_rank(void **state)
 {
     (void)state;
-    for (int s = 0; cr_score_names()[s] != NULL; s++)
-        check_combinations(trainer_plan_make("stale", cr_score_names()[s], false));
+    check_combinations(trainer_plan_make("stale", "norm", false));
+    for (int deterministic = 0; deterministic < 2; deterministic++) {
+        trainer_plan plan = trainer_plan_make("stale", "weight_norm", deterministic == 1);
+        check_steps(&plan);
+        plan = trainer_plan_make("stale", "norm", deterministic == 1);
+        plan.sampling.lookahead = true;
+        check_steps(&plan);
+    }
 }
 
 static void exact_and_partly_exact_steps(void **state)
@@ -392,6 +398,10 @@ static void what_does_not_go_together_is_refused(void **state)
     refuse(&plan, TRAINER_MICROS, "agreement: weights");
     plan = trainer_plan_make("local", "norm", true);
     refuse(&plan, TRAINER_MICROS, "deterministic");
+    plan = trainer_plan_make("root", "norm", false);
+    plan.sampling.lookahead = true;
+    assert_int_equal(cr_dist_check(&plan.dist, &plan.sampling), CR_BAD_CONFIG);
+    assert_non_null(strstr(cr_error_message(), "sampling.lookahead: expected agreement: stale"));
     plan = trainer_plan_make("global", "norm", true);
     refuse(&plan, TRAINER_MICROS, "expected one a rank");
     trainer all;

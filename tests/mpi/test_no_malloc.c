@@ -184,12 +184,13 @@ static void a_step_takes_no_memory(void **state)
 static void other_agreements_take_no_memory(void **state)
 {
     (void)state;
-    const net_wish wish = {.sizes = NET_SIZES(200, 120, 90, 10), .ratio = 0.4, .rows = ROWS};
+    net_wish wish = {.sizes = NET_SIZES(200, 120, 90, 10), .ratio = 0.4, .rows = ROWS};
     cr_dist_options options = {.agreement = "global", .bucket_bytes = 1024};
     check_steps(&options, &wish);
     for (int deterministic = 0; deterministic < 2; deterministic++) {
         options = (cr_dist_options){
             .agreement = "stale", .deterministic = deterministic == 1, .bucket_bytes = 1024};
+        wish.lookahead = deterministic == 1;
         check_steps(&options, &wish);
     }
 }

@@ -26,7 +26,8 @@ typedef struct net_wish {
     } backward;
     bool everything; /* no liveness */
     bool remembers;  /* scores are by the norms of the last step */
-    int rows;        /* of a micro-batch at most */
+    bool lookahead;
+    int rows; /* of a micro-batch at most */
     uint64_t seed;
 } net_wish;
 
@@ -102,6 +103,7 @@ static inline cr_net_plan net_plan(const net_wish *asked)
         net_word(plan.sampling.exact.value[plan.sampling.exact.count++], wish.exact[i]);
     net_plan_backward(&plan.sampling.backward, &wish);
     plan.sampling.scale = wish.scale;
+    plan.sampling.lookahead = wish.lookahead;
     plan.sampling.ratio = wish.ratio > 0 ? wish.ratio : 1;
     return plan;
 }
@@ -239,6 +241,7 @@ static inline void net_poison_weights(cr_net *net, int s)
     values_poison(segment->weights, rows * layer->out.c);
     values_poison(segment->weights_live, rows * cr_net_live_most(net, s));
     cr_contract c = {.layer = layer, .engine = net->engine, .samples = net->rows};
+    c.out = layer->out.c;
     c.k = segment->most;
     c.live = cr_net_live_most(net, s);
     if (segment->prepared != NULL)

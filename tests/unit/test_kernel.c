@@ -173,6 +173,7 @@ static void dense_products_have_compact_shapes(void **state)
                            .engine = cr_engine_find("reference"),
                            .samples = ROWS,
                            .k = KI,
+                           .out = OUT,
                            .live = KO};
     values_uniform(x, ROWS * KI, 3);
     values_uniform(w, KI * OUT, 4);

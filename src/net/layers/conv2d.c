@@ -86,13 +86,13 @@ static cr_conv_sizes sizes_of(const cr_contract *c, int out)
 
 static int64_t prepared(const cr_contract *c, bool backward)
 {
-    cr_conv_sizes sizes = sizes_of(c, backward ? c->live : c->layer->out.c);
+    cr_conv_sizes sizes = sizes_of(c, backward ? c->live : c->out);
     return c->engine->conv_prepared(&sizes, backward);
 }
 
 static void prepare(const cr_contract *c, float *to, const float *w, bool backward)
 {
-    cr_conv_sizes sizes = sizes_of(c, backward ? c->live : c->layer->out.c);
+    cr_conv_sizes sizes = sizes_of(c, backward ? c->live : c->out);
     c->engine->conv_prepare(to, w, &sizes, backward);
 }
 
@@ -104,7 +104,7 @@ static size_t work(const cr_contract *c)
 
 static void forward(const cr_contract *c, float *y, const float *x, const float *w)
 {
-    cr_conv_sizes sizes = sizes_of(c, c->layer->out.c);
+    cr_conv_sizes sizes = sizes_of(c, c->out);
     c->engine->conv_forward(y, x, w, &sizes, c->work);
 }
 

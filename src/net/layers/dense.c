@@ -55,7 +55,7 @@ static cr_dense_sizes sizes_of(const cr_contract *c, int out)
 
 static void forward(const cr_contract *c, float *y, const float *x, const float *w)
 {
-    cr_dense_sizes sizes = sizes_of(c, c->layer->out.c);
+    cr_dense_sizes sizes = sizes_of(c, c->out);
     c->engine->dense_forward(y, x, w, &sizes);
 }
 
