@@ -47,6 +47,7 @@ typedef struct cr_run_options {
     int micro_batch;          /* samples a rank works on at once; 0: about batch / ranks */
     int epochs;               /* 0: by steps */
     int64_t steps;            /* updates; 0: by epochs */
+    int64_t check_every;      /* steps between comparisons of the ranks' weights; 0: never */
     cr_word engine, precision;
     int threads; /* a rank; 0: chosen from the machine */
     int64_t seed;
@@ -205,6 +206,10 @@ double cr_run_rate(const cr_run *run, int64_t step);
 
 /* xxh64 of all parameters in the order of the layers. Not collective. */
 uint64_t cr_run_weights_hash(const cr_run *run);
+
+/* Every options.check_every steps: CR_RANKS naming step, layer, parameter and rank unless all ranks
+ * have the same weights. */
+cr_status cr_run_check(cr_run *run);
 
 /* On SIGTERM, SIGINT and SIGUSR1 set a flag that the next step notices. Not collective. */
 cr_status cr_signals_catch(void);

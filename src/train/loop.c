@@ -53,6 +53,7 @@ static cr_status save(cr_run *run)
 static cr_status follow_up(cr_run *run, bool wanted)
 {
     bool last = run->progress.step == run->total;
+    CR_TRY(cr_run_check(run)); /* before anything is saved */
     CR_TRY(cr_report_step(run));
     if (at_epoch_end(run))
         end_epoch(run);

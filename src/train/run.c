@@ -141,13 +141,3 @@ void cr_run_free(cr_run **run)
         (void)close((*run)->lock); /* gives the folder free */
     CR_FREE(*run);
 }
-
-uint64_t cr_run_weights_hash(const cr_run *run)
-{
-    uint64_t hash = 0;
-    for (int i = 0; cr_net_parameter(run->net, i) != NULL; i++) {
-        const cr_parameter *p = cr_net_parameter(run->net, i);
-        hash = cr_hash(run->net->parameters + p->offset, (size_t)p->count * sizeof(float), hash);
-    }
-    return hash;
-}

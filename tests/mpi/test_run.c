@@ -96,10 +96,12 @@ static void all_ranks_end_with_the_same_weights(void **state)
         {"deterministic=true"},
         {"deterministic=false"},
         {"deterministic=false", "agreement=local"},
+        {"deterministic=false", "agreement=global"},
+        {"agreement=stale", "sampling.lookahead=true"},
         {"agreement=weights", "sampling.scores=uniform", "sampling.draw=no_replacement"},
         {"micro_batch=0", "deterministic=false", "optimizer.clip_norm=0.5"},
         {"optimizer={rule: lamb}", "network.label_smoothing=0.1"}};
-    for (int k = 0; k < 6; k++) {
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         cr_run *run = NULL;
         make_run(&run, kinds[k], "", false);
         ASSERT_OK(cr_run_train(run));
@@ -127,6 +129,37 @@ static void spans_follow_the_patterns(void **state)
         assert_int_equal(run->spans[i].adapt, adapts[i]);
     }
     cr_run_free(&run);
+}
+
+/* ---- ranks that are not of one mind ------------------------------------------------------------
+ */
+
+/* One float of one rank: found out at the next check, before anything is saved. */
+static void other_weights_are_found_out(void **state)
+{
+    (void)state;
+    const char *checked[] = {"check_every=5", "checkpoint.every_steps=5", NULL};
+    const char *unchecked[] = {"check_every=0", "steps=6", "epochs=0", NULL};
+    int last = cr_comm_size(comm) - 1;
+    for (int parameter = 0; parameter < 6 && last > 0; parameter += 5) {
+        cr_run *run = NULL;
+        char words[128];
+        for (int checks = 0; checks < 2; checks++) {
+            make_run(&run, checks == 1 ? checked : unchecked, checks == 1 ? "odd" : "", false);
+            const cr_parameter *p = cr_net_parameter(run->net, parameter);
+            if (cr_comm_rank(comm) == last)
+                run->net->parameters[p->offset + p->count - 1] += 0.25F;
+            (void)snprintf(words, sizeof words,
+                           "step 5 layer %s: %s: expected the same on all ranks, rank %d differs",
+                           p->layer, p->name, last);
+            if (checks == 1)
+                ASSERT_FAILS(cr_run_train(run), CR_RANKS, words);
+            else
+                ASSERT_OK(cr_run_train(run));
+            assert_false(is_here("odd/checkpoints/step-00000005.h5"));
+            cr_run_free(&run);
+        }
+    }
 }
 
 /* ---- stopping and going on ------------------------------------------------------------------- */
@@ -249,6 +282,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(each_sample_comes_once_an_epoch),
         cmocka_unit_test(all_ranks_end_with_the_same_weights),
         cmocka_unit_test(spans_follow_the_patterns),
+        cmocka_unit_test(other_weights_are_found_out),
         cmocka_unit_test(stopped_sessions_add_up),
         cmocka_unit_test(growing_batches_resume_from_anywhere),
         cmocka_unit_test(ranks_of_different_configurations_do_not_start),
