@@ -64,6 +64,21 @@ typedef struct cr_usage {
 cr_status cr_arguments_parse(cr_arguments *out, cr_comm *comm, const cr_usage *usage, int argc,
                              char **argv);
 
+/* CR_RANKS naming a rank and both hashes unless all ranks run the same program. Collective. */
+cr_status cr_program_check(cr_comm *comm);
+
+/* How the ranks of a host share its cores. */
+typedef struct cr_host {
+    int cores;       /* that any of them may use */
+    int threads;     /* of all of them */
+    bool bound;      /* some may use only a part of the cores */
+    bool cramped;    /* some have fewer cores than threads */
+    bool overloaded; /* some core has more than one thread */
+} cr_host;
+
+/* Look at the host of this rank, which has so many threads. Collective. */
+cr_status cr_host_look(cr_host *host, cr_comm *comm, int threads);
+
 /* Log level, threads and binding from the options; warns of oversubscription. Collective. */
 cr_status cr_machine_prepare(cr_comm *comm, const cr_run_options *options);
 

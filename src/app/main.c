@@ -24,6 +24,7 @@ static void print_help(void)
 static cr_status run(cr_comm *comm, int argc, char **argv)
 {
     char names[256];
+    CR_TRY(cr_program_check(comm));
     cr_command_names(names, sizeof names, commands);
     CR_CHECK(argc >= 2, CR_BAD_CONFIG, "expected a command (%s), found none; see colrow --help",
              names);

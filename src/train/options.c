@@ -88,8 +88,9 @@ static const cr_option run_table[] = {
      .fallback = "300",
      .low = 0,
      .high = 1e9,
-     .help = "a rank that waits so long for others ends the job (exit 5), naming them; more than an "
-             "evaluation and writing a checkpoint take; 0: never"},
+     .help =
+         "a rank that waits so long for others ends the job (exit 5), naming them; more than an "
+         "evaluation and writing a checkpoint take; 0: never"},
     {.name = NULL},
 };
 
@@ -280,15 +281,16 @@ cr_status cr_options_settle(cr_run_options *options, int ranks)
 {
     int fitting = options->batch / ranks;
     CR_CHECK(fitting >= 1, CR_BAD_CONFIG,
-             "batch: expected at least one sample for each of %d ranks, found %d", ranks,
-             options->batch);
+             "batch: expected at least one sample for each of %d ranks, found %d; batch %d, or at "
+             "most %d ranks, would do",
+             ranks, options->batch, ranks, options->batch);
     if (options->micro_batch == 0)
         options->micro_batch = choose_micro_batch(options->batch, ranks);
     int micro_batches = pieces(options->batch, options->micro_batch);
     CR_CHECK(micro_batches >= ranks, CR_BAD_CONFIG,
              "micro_batch: a batch of %d in micro-batches of %d makes %d of them, too few for %d "
-             "ranks; micro_batch %d would do",
-             options->batch, options->micro_batch, micro_batches, ranks, fitting);
+             "ranks; micro_batch %d would do, or at most %d ranks",
+             options->batch, options->micro_batch, micro_batches, ranks, fitting, micro_batches);
     if (cr_data_set_find(options->data.kind)->text)
         options->data.shuffle = false; /* what a stream carries fits its next window alone */
     return cr_course_settle(options, ranks);
