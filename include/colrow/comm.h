@@ -59,6 +59,10 @@ cr_status cr_comm_largest(cr_comm *comm, double *values, int count);
  * depend on the values and the number of ranks alone. scratch: [count]. Collective. */
 cr_status cr_comm_sum_fixed(cr_comm *comm, double *values, int count, double *scratch);
 
+/* own [count] of every rank, to rank 0: all [ranks, count]; the others' `all` may be NULL.
+ * Collective. */
+cr_status cr_comm_gather(cr_comm *comm, float *all, const float *own, int count);
+
 /* ---- sums of gradients ----------------------------------------------------------------------
  * Sums in flight: at most CR_COMM_FLIGHTS at a time. */
 #define CR_COMM_FLIGHTS 256

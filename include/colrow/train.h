@@ -144,6 +144,42 @@ typedef struct cr_meter {
     double phases[2][CR_PHASES]; /* s, before and after the session's first step */
 } cr_meter;
 
+/* How long each rank worked in some steps, before it waited for others. */
+typedef struct cr_tally {
+    int ranks;
+    double *ms;       /* [ranks] summed over the steps; owned */
+    double *sorted;   /* [ranks] scratch; owned */
+    int64_t *slowest; /* [ranks] steps in which it was the slowest; owned */
+    int64_t steps;
+} cr_tally;
+
+/* The rank with the most work, against the others. */
+typedef struct cr_straggler {
+    int rank;
+    double ms;        /* a step, of that rank; NaN: of no steps */
+    double median_ms; /* of the ranks; the lower one where they are even */
+    double share;     /* of the steps in which it was the slowest */
+    bool slow;        /* so much and so often that something is wrong with it */
+} cr_straggler;
+
+/* The caller frees; not collective, as all four. */
+cr_status cr_tally_create(cr_tally *tally, int ranks);
+void cr_tally_free(cr_tally *tally);
+void cr_tally_clear(cr_tally *tally);
+
+/* Add the steps of ms [ranks, steps]; and find the straggler of all those added. */
+void cr_tally_add(cr_tally *tally, const float *ms, int steps);
+cr_straggler cr_tally_find(cr_tally *tally);
+
+/* What the ranks note of their work between two metrics lines. */
+typedef struct cr_work {
+    float *own; /* [capacity] ms of this rank's steps since the last line; owned */
+    float *all; /* [ranks, capacity] of all ranks; rank 0's, as all below; owned */
+    int capacity, count;
+    cr_tally interval, session;
+    bool warned; /* of a slow rank */
+} cr_work;
+
 typedef struct cr_run {
     cr_comm *comm; /* borrowed */
     cr_run_options options;
@@ -168,6 +204,7 @@ typedef struct cr_run {
     cr_rate rate;
     cr_progress progress;
     cr_meter meter;
+    cr_work work;
     bool stopping; /* a signal or the time limit asked to end */
 } cr_run;
 

@@ -37,6 +37,13 @@ cr_status cr_comm_largest(cr_comm *comm, double *values, int count)
     return reduce(comm, values, count, MPI_DOUBLE, MPI_MAX);
 }
 
+cr_status cr_comm_gather(cr_comm *comm, float *all, const float *own, int count)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+    CR_MPI(MPI_Igather(own, count, MPI_FLOAT, all, count, MPI_FLOAT, 0, comm->world, &request));
+    return cr_wait(comm, 1, &request);
+}
+
 cr_status cr_comm_any(cr_comm *comm, cr_status local)
 {
     int lowest = local != CR_OK ? comm->rank : INT_MAX;

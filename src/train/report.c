@@ -46,6 +46,15 @@ static cr_status put_place(json_t *line, const cr_run *run)
     return cr_json_put(line, "seconds", cr_json_real(progress->seconds));
 }
 
+static cr_status put_straggler(json_t *line, cr_tally *tally)
+{
+    cr_straggler s = cr_tally_find(tally);
+    CR_TRY(cr_json_put(line, "slowest_rank", json_integer(s.rank)));
+    CR_TRY(cr_json_put(line, "slowest_ms", cr_json_real(s.ms)));
+    CR_TRY(cr_json_put(line, "slowest_share", cr_json_real(s.share)));
+    return cr_json_put(line, "median_ms", cr_json_real(s.median_ms));
+}
+
 /* Fill the object of a training interval. */
 static cr_status describe_interval(json_t *line, cr_run *run)
 {
@@ -60,6 +69,8 @@ static cr_status describe_interval(json_t *line, cr_run *run)
                        cr_json_real((double)meter->interval_samples / meter->interval_seconds)));
     if (meter->gradient_norm >= 0)
         CR_TRY(cr_json_put(line, "gradient_norm", cr_json_real(meter->gradient_norm)));
+    if (cr_comm_size(run->comm) > 1)
+        CR_TRY(put_straggler(line, &run->work.interval));
     CR_TRY(cr_json_put(line, "reduction_paper", cr_json_real(cr_macs_reduction_paper(&macs))));
     return cr_json_put(line, "reduction_executed", cr_json_real(cr_macs_reduction_executed(&macs)));
 }
@@ -189,6 +200,7 @@ cr_status cr_report_step(cr_run *run)
     }
     if (!line)
         return CR_OK;
+    CR_TRY(cr_work_gather(&run->work, run->comm));
     bool root = cr_comm_rank(run->comm) == 0 && run->folder[0] != '\0';
     cr_status status = cr_comm_any(run->comm, root ? write_interval(run) : CR_OK);
     meter->interval_loss = 0;

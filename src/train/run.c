@@ -49,6 +49,7 @@ static cr_status make_buffers(cr_run *run)
     size_t statistics = (size_t)run->net->statistics_count;
     CR_TRY(cr_alloc((void **)&run->observed, statistics * sizeof *run->observed));
     CR_TRY(cr_alloc((void **)&run->running, statistics * sizeof *run->running));
+    CR_TRY(cr_work_create(&run->work, run->comm, run->options.log.every_steps));
     run->meter.capacity = run->total;
     return cr_alloc((void **)&run->meter.step_ms, (size_t)run->total * sizeof *run->meter.step_ms);
 }
@@ -137,6 +138,7 @@ void cr_run_free(cr_run **run)
     CR_FREE((*run)->running);
     CR_FREE((*run)->order);
     CR_FREE((*run)->meter.step_ms);
+    cr_work_free(&(*run)->work);
     if ((*run)->lock >= 0)
         (void)close((*run)->lock); /* gives the folder free */
     CR_FREE(*run);

@@ -114,6 +114,7 @@ static cr_status update(cr_run *run)
 cr_status cr_step_run(cr_run *run, bool *save)
 {
     double begun = cr_seconds();
+    double agreed = cr_phase_seconds(CR_PHASE_AGREE);
     const cr_place place = cr_run_place(run, run->progress.step);
     prepare_order(run, place.epoch);
     piece batch = samples_of(run, &place);
@@ -125,6 +126,8 @@ cr_status cr_step_run(cr_run *run, bool *save)
     for (int i = 1; i < run->dist->count; i++)
         run_micro_batch(run, batch, run->dist->first + i);
     cr_dist_news news = wishes(run);
+    double waited = cr_phase_seconds(CR_PHASE_AGREE) - agreed;
+    cr_work_note(&run->work, cr_seconds() - begun - waited);
     must(run, cr_dist_finish(run->dist, &news));
     CR_CHECK(
         isfinite(news.result.loss), CR_DIVERGED,

@@ -31,6 +31,16 @@ static cr_status put_time(json_t *summary, cr_run *run)
     return cr_json_put(summary, "phase_ms", phases);
 }
 
+/* Of this session, as in the metrics lines. */
+static cr_status put_straggler(json_t *summary, cr_tally *session)
+{
+    cr_straggler s = cr_tally_find(session);
+    json_t *object =
+        json_pack("{s:i,s:o,s:o,s:o}", "slowest_rank", s.rank, "slowest_ms", cr_json_real(s.ms),
+                  "slowest_share", cr_json_real(s.share), "median_ms", cr_json_real(s.median_ms));
+    return cr_json_put(summary, "work_ms", object);
+}
+
 static cr_status put_counters(json_t *summary, const cr_run *run, int64_t peak)
 {
     const cr_progress *p = &run->progress;
@@ -81,6 +91,7 @@ static cr_status write_file(cr_run *run, int64_t peak)
     json_t *summary = json_object();
     CR_TRY_GOTO(put_quality(summary, run));
     CR_TRY_GOTO(put_time(summary, run));
+    CR_TRY_GOTO(put_straggler(summary, &run->work.session));
     CR_TRY_GOTO(put_counters(summary, run, peak));
     CR_TRY_GOTO(put_identity(summary, run));
     CR_TRY_GOTO(cr_path_join(path, run->folder, "summary.json"));

@@ -41,6 +41,13 @@ double cr_meter_quantile(cr_run *run, double q);
 /* Milliseconds a step of the session in a phase, without the first step where there are more. */
 double cr_meter_phase_ms(const cr_run *run, cr_phase phase);
 
+/* Notes of this rank's seconds of work in a step; to rank 0, with the metrics line (collective),
+ * which warns, once, where a rank is slow. */
+cr_status cr_work_create(cr_work *work, const cr_comm *comm, int64_t every_steps);
+void cr_work_free(cr_work *work);
+void cr_work_note(cr_work *work, double seconds);
+cr_status cr_work_gather(cr_work *work, cr_comm *comm);
+
 /* A progress line, and a metrics line when the interval is over. */
 cr_status cr_report_step(cr_run *run);
 

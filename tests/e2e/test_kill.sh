@@ -28,7 +28,7 @@ reference=$(hash_of "$WORK/whole")
 
 # The lines of metrics.jsonl but for times.
 metrics() {
-    sed -E 's/"(samples_per_s|seconds)":[^,}]*//g' "$1/metrics.jsonl"
+    sed -E 's/"(samples_per_s|seconds|slowest_[a-z]+|median_ms)":[^,}]*//g' "$1/metrics.jsonl"
 }
 
 # A run that came to its end, in however many pieces.
