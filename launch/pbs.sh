@@ -86,6 +86,8 @@ run() {
     command=(mpirun -q -n "$(wc -l <"$PBS_NODEFILE")" --hostfile "$PBS_NODEFILE"
         -x OMP_NUM_THREADS)
     [[ $EUID != 0 ]] || command+=(--allow-run-as-root)
+    # a host that falls silent ends the job after 25 s instead of never
+    export OMPI_MCA_oob_tcp_keepalive_{time=10,intvl=5,probes=3}
     command+=("$COLROW" "${arguments[@]}")
     if [[ ${arguments[0]} == train ]]; then
         command+=(--resume -s "checkpoint.stop_minutes=$(((seconds - margin) / 60))")

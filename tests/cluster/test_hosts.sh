@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Two hosts train as one does, and send as few bytes as they say; a host that is cut off ends the
+# job soon, and is named. Skipped (exit code 77) where network namespaces are not allowed.
+# Usage: test_hosts.sh PROGRAM
+COLROW=$1
+# shellcheck source=tests/support/e2e.sh
+source "$(dirname "$0")/../support/e2e.sh"
+# shellcheck source=tests/cluster/hosts.sh
+source "$(dirname "$0")/hosts.sh"
+hosts_allowed || exit 77
+trap 'hosts_down; rm -rf -- "$WORK"' EXIT
+cd "$WORK" || exit 1
+
+BOTH=10.77.0.1:1,10.77.0.2:1
+TRAIN=("$COLROW" train "$CONFIGS/mlp-digits.yaml" -s epochs=2 -s log.level=warn)
+
+# The fixed tree gives the same bits over links as over shared memory, and as on one rank.
+equal_weights() {
+    local same_bits=(-s deterministic=true -s sampling.ratio=0.4)
+    run 0 "${TRAIN[@]}" "${same_bits[@]}" -o one
+    run 0 across "$BOTH" -n 2 "${TRAIN[@]}" "${same_bits[@]}" -o two
+    run 0 across 10.77.0.1:2,10.77.0.2:2 -n 4 "${TRAIN[@]}" "${same_bits[@]}" \
+        -s micro_batch=10 -o four
+    run 0 "${TRAIN[@]}" "${same_bits[@]}" -s micro_batch=10 -o one-of-10
+    same 'two hosts' "$(hash_of one)" "$(hash_of two)"
+    same 'two hosts of two ranks' "$(hash_of one-of-10)" "$(hash_of four)"
+    check 'ranks are on two hosts' grep -q '"ranks": 4' four/summary.json
+}
+
+# sent RATIO: bytes of the second host's link while two ranks train 48 steps, and what they counted
+sent() {
+    local before
+    before=$(hosts_bytes 2)
+    run 0 across "$BOTH" -n 2 "${TRAIN[@]}" -s "sampling.ratio=$1" -o "ratio-$1"
+    SENT=$(($(hosts_bytes 2) - before))
+    COUNTED=$(sed -n 's/.*"wire_bytes_per_step": *\([0-9]*\).*/\1/p' "ratio-$1/summary.json")
+}
+
+# On two ranks each sends its gradient once, whatever the algorithm; 48 steps. TCP, the start and
+# the evaluations add to that: 3% were measured at ratio 1.
+bytes_on_the_link() {
+    local exact
+    sent 1
+    exact=$SENT
+    check "counted $COUNTED a step, on the link $((exact / 48))" \
+        test "$exact" -ge $((48 * COUNTED)) -a "$exact" -le $((48 * COUNTED * 11 / 10))
+    sent 0.4
+    check "counted $COUNTED a step, on the link $((SENT / 48))" \
+        test "$SENT" -ge $((48 * COUNTED * 9 / 10)) -a "$SENT" -le $((48 * COUNTED * 15 / 10))
+    check "at 40% of the channels $SENT bytes instead of $exact" test $((2 * SENT)) -lt "$exact"
+}
+
+# until_line FILE: 30 s at most
+until_line() {
+    for _ in $(seq 600); do
+        [[ ! -s $1 ]] || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+# until_empty: no process on either host, 10 s at most
+until_empty() {
+    for _ in $(seq 100); do
+        [[ -n $(ip netns pids "$HOSTS-1")$(ip netns pids "$HOSTS-2") ]] || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+# As launch/ sets it for jobs, only sooner: 5 s of silence, then 3 questions, one a second.
+lost_host() {
+    local process code=0 began=$SECONDS
+    export OMPI_MCA_oob_tcp_keepalive_{time=5,intvl=1,probes=3}
+    across "$BOTH" -n 2 "${TRAIN[@]}" -s epochs=1000000 -o lost >"$STDOUT" 2>"$STDERR" &
+    process=$!
+    check 'the training is under way' until_line lost/metrics.jsonl
+    hosts_cut 2
+    began=$SECONDS
+    wait "$process" || code=$?
+    check 'ends with a failure' test "$code" != 0
+    check "ends within 30 s, found $((SECONDS - began))" test $((SECONDS - began)) -le 30
+    check 'names the host' grep -qE '10\.77\.0\.2|rank 1' "$STDERR" "$STDOUT"
+    check 'no process is left on either host' until_empty
+}
+
+hosts_up 2
+equal_weights
+bytes_on_the_link
+lost_host
+finish
