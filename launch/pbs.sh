@@ -83,7 +83,7 @@ run() {
     local seconds code=0 command
     [[ -r ${PBS_NODEFILE:-} ]] || fail 2 "expected a job of PBS (PBS_NODEFILE), found none"
     seconds=$(walltime)
-    command=(mpirun -q -n "$(wc -l <"$PBS_NODEFILE")" --hostfile "$PBS_NODEFILE"
+    command=(mpirun -n "$(wc -l <"$PBS_NODEFILE")" --hostfile "$PBS_NODEFILE"
         -x OMP_NUM_THREADS)
     [[ $EUID != 0 ]] || command+=(--allow-run-as-root)
     # a host that falls silent ends the job after 25 s instead of never

@@ -129,21 +129,36 @@ static void print_markdown_row(FILE *file, const place *at)
     (void)fputs("|\n", file);
 }
 
+static void print_heading(FILE *file, const char *title)
+{
+    (void)fprintf(file, "\n## %s scaling\n\n| kept | ranks | batch | runs ", title);
+    for (int c = 0; c < COLUMNS; c++)
+        (void)fprintf(file, "| %s ", columns[c].title);
+    (void)fputs("|\n|---|---|---|---", file);
+    for (int c = 0; c < COLUMNS; c++)
+        (void)fputs("|---", file);
+    (void)fputs("|\n", file);
+}
+
+static bool has_cells(const cr_scaling *scaling, const cr_scaling_kind *kind)
+{
+    for (int i = 0; i < scaling->count; i++)
+        if (cr_scaling_base(scaling, kind, &scaling->cells[i]) != NULL)
+            return true;
+    return false;
+}
+
 static void print_markdown(FILE *file, const void *what)
 {
+    static const char *const titles[] = {"Strong", "Weak"};
     const cr_scaling *scaling = what;
     (void)fprintf(file, "# Scaling\n\ncolrow %s, engine %s, %s, %d threads a rank; %d runs.\n",
                   scaling->version, scaling->engine, scaling->numbers, scaling->cells[0].threads,
                   scaling->runs);
     for (int k = 0; k < 2; k++) {
-        (void)fprintf(file, "\n## %s scaling\n\n| kept | ranks | batch | runs ",
-                      k == 0 ? "Strong" : "Weak");
-        for (int c = 0; c < COLUMNS; c++)
-            (void)fprintf(file, "| %s ", columns[c].title);
-        (void)fputs("|\n|---|---|---|---", file);
-        for (int c = 0; c < COLUMNS; c++)
-            (void)fputs("|---", file);
-        (void)fputs("|\n", file);
+        if (!has_cells(scaling, &cr_scaling_kinds[k]))
+            continue;
+        print_heading(file, titles[k]);
         for_each(file, scaling, &cr_scaling_kinds[k], print_markdown_row);
     }
 }

@@ -5,15 +5,15 @@
 #     source hosts.sh
 #     hosts_allowed || exit 77         # says why not
 #     hosts_up 2 1gbit                 # 10.77.0.1 and 10.77.0.2
-#     across 10.77.0.1:1,10.77.0.2:1 -n 2 PROGRAM
+#     across 4 PROGRAM...              # on 4 ranks, 2 a host
 #     hosts_down
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # another shell expands what stands in single quotes
 
-HOSTS=colrow-$$ # names of the namespaces: colrow-PID-0, the bridge, colrow-PID-1 ...
-HOSTS_COUNT=0
+HOSTS=${HOSTS:-colrow-$$} # names of the namespaces: colrow-PID-0, the bridge, colrow-PID-1 ...
+HOSTS_COUNT=${HOSTS_COUNT:-0}
 HOSTS_AGENT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/agent.sh
-export HOSTS HOSTS_AGENT
+export HOSTS HOSTS_COUNT HOSTS_AGENT
 
 # Can this process make such hosts? Says why it cannot.
 hosts_allowed() {
@@ -72,12 +72,16 @@ on_host() { # HOST COMMAND...: with its name, and shared memory of its own
         'hostname "$0" && mount -t tmpfs tmpfs /dev/shm && exec "$@"' "host$host" "$@"
 }
 
-# mpirun on the first host. Ranks talk through the links alone.
-across() { # HOSTS MPIRUN-ARGUMENT...
-    local list=$1
+# RANKS ranks, in blocks over as many hosts as there are. They talk through the links alone.
+across() { # RANKS PROGRAM...
+    local ranks=$1 list='' slots i
     shift
+    slots=$(((ranks + HOSTS_COUNT - 1) / HOSTS_COUNT))
+    for ((i = 1; i <= HOSTS_COUNT && (i - 1) * slots < ranks; i++)); do
+        list+=${list:+,}10.77.0.$i:$slots
+    done
     on_host 1 mpirun --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1 \
         --mca plm rsh --mca plm_rsh_agent "$HOSTS_AGENT" --mca plm_rsh_no_tree_spawn 1 \
         --mca oob_tcp_if_include eth0 --mca btl_tcp_if_include eth0 --mca btl self,vader,tcp \
-        --mca pml ob1 --host "$list" "$@"
+        --mca pml ob1 --host "$list" -n "$ranks" "$@"
 }

@@ -11,15 +11,14 @@ hosts_allowed || exit 77
 trap 'hosts_down; rm -rf -- "$WORK"' EXIT
 cd "$WORK" || exit 1
 
-BOTH=10.77.0.1:1,10.77.0.2:1
 TRAIN=("$COLROW" train "$CONFIGS/mlp-digits.yaml" -s epochs=2 -s log.level=warn)
 
 # The fixed tree gives the same bits over links as over shared memory, and as on one rank.
 equal_weights() {
     local same_bits=(-s deterministic=true -s sampling.ratio=0.4)
     run 0 "${TRAIN[@]}" "${same_bits[@]}" -o one
-    run 0 across "$BOTH" -n 2 "${TRAIN[@]}" "${same_bits[@]}" -o two
-    run 0 across 10.77.0.1:2,10.77.0.2:2 -n 4 "${TRAIN[@]}" "${same_bits[@]}" \
+    run 0 across 2 "${TRAIN[@]}" "${same_bits[@]}" -o two
+    run 0 across 4 "${TRAIN[@]}" "${same_bits[@]}" \
         -s micro_batch=10 -o four
     run 0 "${TRAIN[@]}" "${same_bits[@]}" -s micro_batch=10 -o one-of-10
     same 'two hosts' "$(hash_of one)" "$(hash_of two)"
@@ -31,7 +30,7 @@ equal_weights() {
 sent() {
     local before
     before=$(hosts_bytes 2)
-    run 0 across "$BOTH" -n 2 "${TRAIN[@]}" -s "sampling.ratio=$1" -o "ratio-$1"
+    run 0 across 2 "${TRAIN[@]}" -s "sampling.ratio=$1" -o "ratio-$1"
     SENT=$(($(hosts_bytes 2) - before))
     COUNTED=$(sed -n 's/.*"wire_bytes_per_step": *\([0-9]*\).*/\1/p' "ratio-$1/summary.json")
 }
@@ -72,7 +71,7 @@ until_empty() {
 lost_host() {
     local process code=0 began=$SECONDS
     export OMPI_MCA_oob_tcp_keepalive_{time=5,intvl=1,probes=3}
-    across "$BOTH" -n 2 "${TRAIN[@]}" -s epochs=1000000 -o lost >"$STDOUT" 2>"$STDERR" &
+    across 2 "${TRAIN[@]}" -s epochs=1000000 -o lost >"$STDOUT" 2>"$STDERR" &
     process=$!
     check 'the training is under way' until_line lost/metrics.jsonl
     hosts_cut 2

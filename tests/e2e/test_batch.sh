@@ -55,7 +55,7 @@ slurm_commands() {
     check "other commands do not" grep -q 'study sweep x; OMP' "$STDOUT"
     stub mpirun 'echo "mpirun $*"'
     run 0 "${job[@]}" COLROW_MPIRUN=1 "$SLURM" train x
-    check "mpirun instead" grep -qE '^mpirun -q -n 3 --map-by slot:PE=2 .*colrow train x --resume$' "$STDOUT"
+    check "mpirun instead" grep -qE '^mpirun -n 3 --map-by slot:PE=2 .*colrow train x --resume$' "$STDOUT"
 }
 
 # Slurm's warning: the training saves, the job is requeued once; the next life goes on to the end.
@@ -106,7 +106,7 @@ pbs_limit() {
     printf '%s\n' one one two >nodes
     run 7 env PBS_NODEFILE="$PWD/nodes" MPIRUN_CODE=7 bash job.0
     check "ranks and time limit, found: $(<"$STDOUT")" grep -qE \
-        "^mpirun -q -n 3 --hostfile .*/nodes .*colrow train a b.yaml -o run --resume -s checkpoint.stop_minutes=238 " \
+        "^mpirun -n 3 --hostfile .*/nodes .*colrow train a b.yaml -o run --resume -s checkpoint.stop_minutes=238 " \
         "$STDOUT"
     check 'the same job again' cmp job.0 job.1
     run 0 env PBS_NODEFILE="$PWD/nodes" bash job.1
