@@ -110,8 +110,8 @@ run 0 "${LAUNCH[@]}" 1 env PATH="$WORK/no-gnuplot" "$COLROW" study error "${SMAL
 check "a gnuplot that fails" grep -q 'gnuplot failed' "$STDERR"
 
 # ---- bad input ---------------------------------------------------------------------------------------
-expect 2 'expected a study (error, sweep), found none' "$COLROW" study
-expect 2 'expected a study (error, sweep), found errors' "$COLROW" study errors
+expect 2 'expected a study (error, sweep, scaling), found none' "$COLROW" study
+expect 2 'expected a study (error, sweep, scaling), found errors' "$COLROW" study errors
 refused "unrecognized option '--repeat-s=4'" --repeat-s=4
 refused 'repeats: expected an integer' --repeats=many
 refused 'repeats: expected' --repeats=1
