@@ -83,6 +83,10 @@ struct cr_dist {
 /* Floats that a net of so many segments must keep free behind its gradient (cr_net_plan.extra). */
 int64_t cr_dist_extra(int segments);
 
+/* Floats of a step's gradients as they travel, at most: without the tail and messages of agreement.
+ */
+int64_t cr_dist_message_floats(const cr_dist_options *options, const cr_net *net);
+
 /* Must the net remember the norms of the last step (cr_net_plan.remembers)? */
 bool cr_dist_remembers(const cr_dist_options *options);
 

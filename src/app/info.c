@@ -48,7 +48,7 @@ static figures measure(const cr_net *net, const cr_run_options *options)
         for (int p = 0; contracts(net, s) && p < 3; p++)
             add(&all.macs,
                 cr_net_macs(net, s, p, net->segments[s].asked, cr_net_live_asked(net, s)));
-    all.message_bytes = cr_net_message_floats(net) * (int64_t)sizeof(float);
+    all.message_bytes = cr_dist_message_floats(&options->dist, net) * (int64_t)sizeof(float);
     return all;
 }
 

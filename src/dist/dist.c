@@ -51,6 +51,13 @@ int64_t cr_dist_extra(int segments)
     return cr_tail_count(segments);
 }
 
+int64_t cr_dist_message_floats(const cr_dist_options *options, const cr_net *net)
+{
+    const cr_dist_mode *mode = cr_dist_mode_find(options->agreement);
+    bool dense = mode != NULL && !mode->equal;
+    return dense ? net->parameter_count + net->statistics_count : cr_net_message_floats(net);
+}
+
 bool cr_dist_remembers(const cr_dist_options *options)
 {
     const cr_dist_mode *mode = cr_dist_mode_find(options->agreement);
