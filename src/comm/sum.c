@@ -119,15 +119,19 @@ static void climb(tree *t, int level)
 cr_status cr_comm_sum_fixed(cr_comm *comm, double *values, int count, double *scratch)
 {
     int rank = comm->rank;
+    MPI_Request request = MPI_REQUEST_NULL;
     for (int apart = 1; apart < comm->size; apart *= 2) {
-        if (rank % (2 * apart) == apart) {
-            CR_MPI(MPI_Send(values, count, MPI_DOUBLE, rank - apart, CR_TAG_TREE, comm->world));
+        if (rank % (2 * apart) == apart) { /* to the left one of a pair: no part in what follows */
+            CR_MPI(MPI_Isend(values, count, MPI_DOUBLE, rank - apart, CR_TAG_TREE, comm->world,
+                             &request));
+            CR_TRY(cr_wait(comm, 1, &request));
             break;
         }
         if (rank + apart >= comm->size)
             continue;
-        CR_MPI(MPI_Recv(scratch, count, MPI_DOUBLE, rank + apart, CR_TAG_TREE, comm->world,
-                        MPI_STATUS_IGNORE));
+        CR_MPI(MPI_Irecv(scratch, count, MPI_DOUBLE, rank + apart, CR_TAG_TREE, comm->world,
+                         &request));
+        CR_TRY(cr_wait(comm, 1, &request));
         for (int i = 0; i < count; i++)
             values[i] += scratch[i];
     }
