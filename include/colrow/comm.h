@@ -71,12 +71,30 @@ cr_status cr_comm_gather(cr_comm *comm, float *all, const float *own, int count)
  * Collective, in the same order on all ranks. CR_INTERNAL when too many are in flight. */
 cr_status cr_comm_sum_begin(cr_comm *comm, float *values, int64_t count);
 
+/* The same with half the bytes: values are rounded to bf16, to nearest even, summed in f32 in the
+ * order of the ranks, and the sum is rounded again; the bits are the same on all ranks. CR_INTERNAL
+ * beyond the room that was reserved. Collective. */
+cr_status cr_comm_sum_begin_bf16(cr_comm *comm, float *values, int64_t count);
+
+/* Room for `floats` values in flight as bf16; it stays. None may be in flight. Not collective. */
+cr_status cr_comm_reserve_bf16(cr_comm *comm, int64_t floats);
+
 /* Let messages in flight move on, and answer the watchdogs of other ranks; call it between layers.
  * Not collective. */
 cr_status cr_comm_progress(cr_comm *comm);
 
 /* Wait for all sums in flight. Collective. */
 cr_status cr_comm_wait(cr_comm *comm);
+
+/* Of this rank since the beginning. What was in flight but not waited for was hidden behind work.
+ */
+typedef struct cr_comm_seconds {
+    double in_flight; /* s with some sum in flight, as far as this rank has noticed its landing */
+    double waited;    /* s in cr_comm_wait */
+} cr_comm_seconds;
+
+/* Not collective. */
+cr_comm_seconds cr_comm_seconds_of(const cr_comm *comm);
 
 /* A node of the fixed binary tree over the leaves 0..leaves-1 (micro-batches): node j of level l
  * covers the leaves [j 2^l, (j+1) 2^l). */

@@ -21,7 +21,9 @@ extern const cr_option cr_batch_norm_option_table[];
 typedef struct cr_dist_options {
     cr_word agreement;    /* root | global | weights | stale | local */
     bool deterministic;   /* sums along one fixed tree over the micro-batches */
-    int64_t bucket_bytes; /* gradients go into flight in pieces of at least so many bytes */
+    int64_t bucket_bytes; /* gradients go into flight in pieces of at least so many bytes ... */
+    bool overlap;         /* ... while the backward pass goes on; false: all after it */
+    cr_word wire;         /* f32 | bf16: gradients on their way */
     cr_batch_norm_options batch_norm;
 } cr_dist_options;
 
@@ -42,6 +44,14 @@ typedef struct cr_dist_mode {
 
 const char *const *cr_dist_mode_names(void);
 
+/* What gradients are on their way. */
+typedef struct cr_dist_wire {
+    const char *name;
+    int bytes;   /* of a value */
+    bool rounds; /* sums are not those of the values */
+    cr_status (*begin)(cr_comm *comm, float *values, int64_t count);
+} cr_dist_wire;
+
 /* What ranks tell each other with the gradients: each is summed over ranks. */
 typedef struct cr_dist_news {
     cr_result result; /* of this rank's micro-batches; of the global batch after the sum */
@@ -56,6 +66,7 @@ struct cr_dist {
     cr_net *net;   /* borrowed */
     cr_dist_options options;
     const cr_dist_mode *mode;
+    const cr_dist_wire *wire;
     cr_agreement agreement; /* for cr_net_begin */
     cr_sharing sharing;     /* of batch norm's statistics */
     int *message;           /* a pick as it travels; owned */

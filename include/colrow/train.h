@@ -142,6 +142,7 @@ typedef struct cr_meter {
     double interval_seconds;     /* ... in so many seconds of steps */
     double gradient_norm;        /* of the last step; -1 when it was not needed */
     double phases[2][CR_PHASES]; /* s, before and after the session's first step */
+    cr_comm_seconds comm[2];     /* likewise */
 } cr_meter;
 
 /* How long each rank worked in some steps, before it waited for others. */

@@ -19,6 +19,8 @@ static cr_status set_up(cr_comm *comm)
 {
     CR_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm->world));
     CR_MPI(MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN));
+    CR_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm->second));
+    CR_MPI(MPI_Comm_set_errhandler(comm->second, MPI_ERRORS_RETURN));
     /* what has no communicator, as waiting for several sums, asks the original world's handler */
     CR_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     CR_MPI(MPI_Comm_rank(comm->world, &comm->rank));
@@ -60,8 +62,11 @@ void cr_comm_free(cr_comm **comm)
     /* MPI's own end waits for all ranks, and knows no time; what fails here fails there as well */
     (void)cr_wait_for_all(*comm, (*comm)->world);
     (void)MPI_Comm_free(&(*comm)->node);
+    (void)MPI_Comm_free(&(*comm)->second);
     (void)MPI_Comm_free(&(*comm)->world);
     (void)MPI_Finalize();
+    CR_FREE((*comm)->room[0]);
+    CR_FREE((*comm)->room[1]);
     CR_FREE(*comm);
 }
 

@@ -14,6 +14,21 @@ typedef struct cr_window {
     void *memory; /* as this rank sees it */
 } cr_window;
 
+/* A sum in flight as bf16. */
+typedef struct cr_short_flight {
+    float *values; /* [count] */
+    int64_t count;
+    int piece;           /* values of each rank's piece */
+    uint16_t *out, *in;  /* [ranks, piece] of the room */
+    MPI_Request request; /* of the half under way */
+} cr_short_flight;
+
+typedef struct cr_short_flights {
+    cr_short_flight flight[CR_COMM_FLIGHTS];
+    int begun, summed, landed; /* flights that have come so far */
+    int64_t used;              /* of the room */
+} cr_short_flights;
+
 /* Where a rank is, as the watchdog's messages tell it. */
 typedef struct cr_report {
     bool told;    /* false: no report yet */
@@ -24,8 +39,9 @@ typedef struct cr_report {
 } cr_report;
 
 struct cr_comm {
-    MPI_Comm world; /* our own duplicate */
-    MPI_Comm node;  /* ranks that share memory */
+    MPI_Comm world;  /* our own duplicate */
+    MPI_Comm second; /* another, for the second halves of sums as bf16 */
+    MPI_Comm node;   /* ranks that share memory */
     int rank, size;
     int node_rank, node_size;
     double limit;                         /* s that a wait may last; 0: for ever */
@@ -35,6 +51,11 @@ struct cr_comm {
     cr_report report;                     /* of this rank, once it was asked for */
     MPI_Request flights[CR_COMM_FLIGHTS]; /* sums in flight */
     int flying;
+    cr_short_flights short_flights;
+    uint16_t *room[2]; /* [room_size] for them; owned */
+    int64_t room_size;
+    double begun;            /* cr_seconds() when the first of those in flight began */
+    cr_comm_seconds seconds; /* so far */
     cr_window windows[CR_COMM_WINDOWS];
     int window_count;
 };
@@ -50,6 +71,12 @@ cr_status cr_mpi_check(int code, const char *what, const char *file, int line);
         if (mpi_status_ != CR_OK)                                                                  \
             return mpi_status_;                                                                    \
     } while (0)
+
+/* One more sum is about to take off; CR_INTERNAL where they are too many. */
+cr_status cr_flights_begin(cr_comm *comm);
+
+/* Let sums as bf16 move on. */
+cr_status cr_bf16_advance(cr_comm *comm);
 
 /* A wait under way; begins as {0}. */
 typedef struct cr_watch {

@@ -2,33 +2,69 @@
  */
 #include "comm.h"
 
+static int in_flight(const cr_comm *comm)
+{
+    return comm->flying + comm->short_flights.begun;
+}
+
+cr_status cr_flights_begin(cr_comm *comm)
+{
+    CR_CHECK(in_flight(comm) < CR_COMM_FLIGHTS, CR_INTERNAL,
+             "sums in flight: expected at most %d; make bucket_bytes larger", CR_COMM_FLIGHTS);
+    if (in_flight(comm) == 0)
+        comm->begun = cr_seconds();
+    return CR_OK;
+}
+
 cr_status cr_comm_sum_begin(cr_comm *comm, float *values, int64_t count)
 {
     int n = 0;
     CR_TRY(cr_to_int(&n, count, "sum of gradients"));
-    CR_CHECK(comm->flying < CR_COMM_FLIGHTS, CR_INTERNAL,
-             "sums in flight: expected at most %d; make dist.bucket_bytes larger", CR_COMM_FLIGHTS);
+    CR_TRY(cr_flights_begin(comm));
     CR_MPI(MPI_Iallreduce(MPI_IN_PLACE, values, n, MPI_FLOAT, MPI_SUM, comm->world,
                           &comm->flights[comm->flying]));
     comm->flying++;
     return CR_OK;
 }
 
-cr_status cr_comm_progress(cr_comm *comm)
+/* Let everything in flight move on; how long it took is known when all has landed. */
+static cr_status advance(cr_comm *comm)
 {
     int all = 0;
-    if (comm->flying > 0)
-        CR_MPI(MPI_Testall(comm->flying, comm->flights, &all, MPI_STATUSES_IGNORE));
+    if (in_flight(comm) == 0)
+        return CR_OK;
+    CR_MPI(MPI_Testall(comm->flying, comm->flights, &all, MPI_STATUSES_IGNORE));
     if (all)
         comm->flying = 0;
+    CR_TRY(cr_bf16_advance(comm));
+    if (in_flight(comm) == 0)
+        comm->seconds.in_flight += cr_seconds() - comm->begun;
+    return CR_OK;
+}
+
+cr_status cr_comm_progress(cr_comm *comm)
+{
+    CR_TRY(advance(comm));
     return cr_watchdog_look(comm, cr_seconds(), 0);
 }
 
 cr_status cr_comm_wait(cr_comm *comm)
 {
-    CR_TRY(cr_wait(comm, comm->flying, comm->flights));
-    comm->flying = 0;
+    cr_watch watch = {0};
+    double begun = cr_seconds();
+    for (;;) {
+        CR_TRY(advance(comm));
+        if (in_flight(comm) == 0)
+            break;
+        CR_TRY(cr_watch_turn(comm, &watch));
+    }
+    comm->seconds.waited += cr_seconds() - begun;
     return CR_OK;
+}
+
+cr_comm_seconds cr_comm_seconds_of(const cr_comm *comm)
+{
+    return comm->seconds;
 }
 
 /* ---- the fixed tree -------------------------------------------------------------------------

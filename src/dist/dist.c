@@ -13,6 +13,26 @@
 #include "modes.h"
 #include "tail.h"
 
+static const cr_dist_wire wires[] = {
+    {"f32", 4, false, cr_comm_sum_begin},
+    {"bf16", 2, true, cr_comm_sum_begin_bf16},
+};
+
+static const char *const *wire_names(void)
+{
+    static const char *const names[] = {"f32", "bf16", NULL};
+    return names;
+}
+
+/* The first row where the name is no row's. */
+static const cr_dist_wire *find_wire(const char *name)
+{
+    for (size_t i = 0; i < sizeof wires / sizeof *wires; i++)
+        if (strcmp(wires[i].name, name) == 0)
+            return &wires[i];
+    return &wires[0];
+}
+
 const cr_option cr_dist_option_table[] = {
     {.name = "agreement",
      .kind = CR_OPTION_WORD,
@@ -32,6 +52,17 @@ const cr_option cr_dist_option_table[] = {
      .low = 1024,
      .high = 1 << 30,
      .help = "gradients go into flight in pieces of at least so many bytes"},
+    {.name = "overlap",
+     .kind = CR_OPTION_BOOL,
+     .offset = offsetof(cr_dist_options, overlap),
+     .fallback = "true",
+     .help = "gradients go into flight while the backward pass goes on; false: after it"},
+    {.name = "wire",
+     .kind = CR_OPTION_WORD,
+     .offset = offsetof(cr_dist_options, wire),
+     .fallback = "f32",
+     .words = wire_names,
+     .help = "gradients on their way: f32, or bf16 with half the bytes, sums in f32"},
     {.name = NULL},
 };
 
@@ -81,6 +112,8 @@ cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options 
              "sampling.lookahead: expected agreement: stale, which knows all picks before a step "
              "begins; found %s",
              options->agreement);
+    CR_CHECK(!options->deterministic || !find_wire(options->wire)->rounds, CR_BAD_CONFIG,
+             "wire: %s rounds the sums of ranks; deterministic runs expect f32", options->wire);
     return CR_OK;
 }
 
@@ -159,6 +192,8 @@ static cr_status make_buffers(cr_dist *dist)
     CR_TRY(cr_alloc((void **)&dist->norms, most_channels(net) * sizeof *dist->norms));
     if (!dist->mode->equal)
         CR_TRY(cr_alloc((void **)&dist->dense, bytes));
+    if (dist->wire->rounds)
+        CR_TRY(cr_comm_reserve_bf16(dist->comm, cr_net_gradient_floats(net)));
     if (!dist->options.deterministic)
         return CR_OK;
     CR_TRY(
@@ -214,6 +249,7 @@ cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm 
     dist->net = net;
     dist->options = *options;
     dist->mode = mode;
+    dist->wire = find_wire(options->wire);
     dist->agreement = (cr_agreement){dist, choose};
     dist->micro_batches_most = micro_batches;
     dist->home = net->gradient;
@@ -278,13 +314,22 @@ cr_status cr_dist_begin(cr_dist *dist, uint32_t step, int micro_batches)
 }
 
 /* Put what is final and not yet sent into flight. */
-static cr_status send_to(cr_dist *dist, float *values, int64_t end)
+static cr_status send_to(cr_dist *dist, float *values, int64_t end, const cr_dist_wire *wire)
 {
     int64_t count = end - dist->sent;
-    dist->wire_bytes += count * (int64_t)sizeof(float);
-    CR_TRY(cr_comm_sum_begin(dist->comm, values + dist->sent, count));
+    dist->wire_bytes += count * wire->bytes;
+    CR_TRY(wire->begin(dist->comm, values + dist->sent, count));
     dist->sent = end;
     return CR_OK;
+}
+
+/* The rest: gradients up to `end`, and behind them sums that must be exact, up to `end_all`. */
+static cr_status send_rest(cr_dist *dist, float *values, int64_t end, int64_t end_all)
+{
+    if (dist->wire->rounds)
+        CR_TRY(send_to(dist, values, end, dist->wire));
+    CR_TRY(send_to(dist, values, end_all, &wires[0]));
+    return cr_comm_wait(dist->comm);
 }
 
 /* The layer whose gradient ends at float `end` of the compact one; NULL before the first. */
@@ -299,10 +344,11 @@ static const char *layer_before(const cr_net *net, int64_t end)
 static cr_status send_finished(void *self, int64_t end)
 {
     cr_dist *dist = self;
-    int64_t bytes = (end - dist->sent) * (int64_t)sizeof(float);
+    int64_t gradients = end < dist->net->statistics_offset ? end : dist->net->statistics_offset;
+    int64_t bytes = (gradients - dist->sent) * dist->wire->bytes;
     cr_comm_at(dist->comm, dist->step, layer_before(dist->net, end));
     if (bytes >= dist->options.bucket_bytes)
-        CR_TRY(send_to(dist, dist->net->gradient, end));
+        CR_TRY(send_to(dist, dist->net->gradient, gradients, dist->wire));
     return cr_comm_progress(dist->comm);
 }
 
@@ -325,7 +371,8 @@ static cr_status check_lengths(cr_dist *dist)
 
 static cr_status backward_plain(cr_dist *dist)
 {
-    bool send = is_last(dist) && dist->mode->equal && cr_comm_size(dist->comm) > 1;
+    bool equal = dist->mode->equal && cr_comm_size(dist->comm) > 1;
+    bool send = is_last(dist) && equal && dist->options.overlap;
     return cr_net_backward(dist->net, dist->done == 0, send ? send_finished : NULL, dist);
 }
 
@@ -400,10 +447,9 @@ static cr_status sum_compact(cr_dist *dist, cr_dist_news *news)
     float *tail = dist->home + net->gradient_count;
     int ranks = cr_comm_size(dist->comm);
     cr_tail_write(tail, net, news);
-    if (ranks > 1) {
-        CR_TRY(send_to(dist, dist->home, net->gradient_count + cr_tail_count(net->segment_count)));
-        CR_TRY(cr_comm_wait(dist->comm));
-    }
+    if (ranks > 1)
+        CR_TRY(send_rest(dist, dist->home, net->statistics_offset,
+                         net->gradient_count + cr_tail_count(net->segment_count)));
     return cr_tail_read(news, tail, net, ranks, true);
 }
 
@@ -418,11 +464,9 @@ static cr_status sum_dense(cr_dist *dist, cr_dist_news *news)
     cr_net_spread(net, dist->dense, dist->home);
     memcpy(behind, dist->home + net->statistics_offset, (size_t)statistics * sizeof *behind);
     cr_tail_write(tail, net, news);
-    if (ranks > 1) {
-        CR_TRY(send_to(dist, dist->dense,
-                       net->parameter_count + statistics + cr_tail_count(net->segment_count)));
-        CR_TRY(cr_comm_wait(dist->comm));
-    }
+    if (ranks > 1)
+        CR_TRY(send_rest(dist, dist->dense, net->parameter_count,
+                         net->parameter_count + statistics + cr_tail_count(net->segment_count)));
     memcpy(dist->home + net->statistics_offset, behind, (size_t)statistics * sizeof *behind);
     return cr_tail_read(news, tail, net, ranks, false);
 }

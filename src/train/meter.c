@@ -4,11 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Seconds of all phases as they stand. */
-static void read_phases(double seconds[CR_PHASES])
+/* Seconds of all phases and of messages as they stand. */
+static void read_clocks(cr_run *run, int at)
 {
     for (int p = 0; p < CR_PHASES; p++)
-        seconds[p] = cr_phase_seconds((cr_phase)p);
+        run->meter.phases[at][p] = cr_phase_seconds((cr_phase)p);
+    run->meter.comm[at] = cr_comm_seconds_of(run->comm);
 }
 
 void cr_meter_begin(cr_run *run)
@@ -19,7 +20,7 @@ void cr_meter_begin(cr_run *run)
     meter->shown = meter->started;
     meter->gradient_norm = -1;
     (void)cr_phase_enter(CR_PHASE_OTHER); /* time since an earlier run is none of this one's */
-    read_phases(meter->phases[0]);
+    read_clocks(run, 0);
 }
 
 void cr_meter_step(cr_run *run, const cr_result *result, double seconds)
@@ -28,7 +29,7 @@ void cr_meter_step(cr_run *run, const cr_result *result, double seconds)
     if (meter->count < meter->capacity)
         meter->step_ms[meter->count++] = (float)(1e3 * seconds);
     if (meter->count == 1)
-        read_phases(meter->phases[1]);
+        read_clocks(run, 1);
     meter->seconds += seconds;
     meter->samples += result->samples;
     meter->interval_seconds += seconds;
@@ -56,12 +57,32 @@ double cr_meter_quantile(cr_run *run, double q)
     return meter->step_ms[at];
 }
 
+/* The first step touches all memory for the first time: it does not count where there are more. */
+static int is_warm(const cr_meter *meter)
+{
+    return meter->count > 1;
+}
+
+/* Milliseconds a step of so many seconds in all. */
+static double per_step(const cr_meter *meter, double seconds)
+{
+    int64_t steps = meter->count > 0 ? meter->count - is_warm(meter) : 1;
+    return 1e3 * seconds / (double)steps;
+}
+
 double cr_meter_phase_ms(const cr_run *run, cr_phase phase)
 {
     const cr_meter *meter = &run->meter;
-    int warm = meter->count > 1; /* the first step touches all memory for the first time */
-    int64_t steps = meter->count > 0 ? meter->count - warm : 1;
-    return 1e3 * (cr_phase_seconds(phase) - meter->phases[warm][phase]) / (double)steps;
+    return per_step(meter, cr_phase_seconds(phase) - meter->phases[is_warm(meter)][phase]);
+}
+
+cr_comm_seconds cr_meter_comm_ms(const cr_run *run)
+{
+    const cr_meter *meter = &run->meter;
+    cr_comm_seconds now = cr_comm_seconds_of(run->comm);
+    cr_comm_seconds then = meter->comm[is_warm(meter)];
+    return (cr_comm_seconds){.in_flight = per_step(meter, now.in_flight - then.in_flight),
+                             .waited = per_step(meter, now.waited - then.waited)};
 }
 
 cr_status cr_meter_collect(cr_run *run)

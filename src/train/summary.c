@@ -31,6 +31,16 @@ static cr_status put_time(json_t *summary, cr_run *run)
     return cr_json_put(summary, "phase_ms", phases);
 }
 
+/* Of rank 0: gradients in flight, the wait for them, and which share work has hidden. */
+static cr_status put_messages(json_t *summary, const cr_run *run)
+{
+    cr_comm_seconds ms = cr_meter_comm_ms(run);
+    json_t *object =
+        json_pack("{s:o,s:o,s:o}", "in_flight", cr_json_real(ms.in_flight), "wait",
+                  cr_json_real(ms.waited), "hidden", cr_json_real(1 - ms.waited / ms.in_flight));
+    return cr_json_put(summary, "comm_ms", object);
+}
+
 /* Of this session, as in the metrics lines. */
 static cr_status put_straggler(json_t *summary, cr_tally *session)
 {
@@ -91,6 +101,7 @@ static cr_status write_file(cr_run *run, int64_t peak)
     json_t *summary = json_object();
     CR_TRY_GOTO(put_quality(summary, run));
     CR_TRY_GOTO(put_time(summary, run));
+    CR_TRY_GOTO(put_messages(summary, run));
     CR_TRY_GOTO(put_straggler(summary, &run->work.session));
     CR_TRY_GOTO(put_counters(summary, run, peak));
     CR_TRY_GOTO(put_identity(summary, run));

@@ -41,6 +41,9 @@ double cr_meter_quantile(cr_run *run, double q);
 /* Milliseconds a step of the session in a phase, without the first step where there are more. */
 double cr_meter_phase_ms(const cr_run *run, cr_phase phase);
 
+/* The same of gradients: in flight, and waited for. */
+cr_comm_seconds cr_meter_comm_ms(const cr_run *run);
+
 /* Notes of this rank's seconds of work in a step; to rank 0, with the metrics line (collective),
  * which warns, once, where a rank is slow. */
 cr_status cr_work_create(cr_work *work, const cr_comm *comm, int64_t every_steps);

@@ -38,7 +38,7 @@ static inline trainer_plan trainer_plan_make(const char *agreement, const char *
                                              bool deterministic)
 {
     trainer_plan plan = {
-        .dist = {.deterministic = deterministic, .bucket_bytes = 1024},
+        .dist = {.deterministic = deterministic, .bucket_bytes = 1024, .overlap = true},
         .sampling = {.draw = "top", .ratio = 0.4, .minimum = 1},
         .engine = "openblas",
         .sizes = {4, {TRAINER_INPUTS, 64, 48, TRAINER_CLASSES}},
