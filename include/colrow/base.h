@@ -255,6 +255,17 @@ cr_phase cr_phase_now(void);
 double cr_phase_seconds(cr_phase phase);
 const char *cr_phase_name(cr_phase phase);
 
+/* ---- tick -----------------------------------------------------------------------------------
+ * What has to be looked after while a long computation goes on, as messages in flight, without the
+ * computation knowing of it. */
+
+/* Have `call` called from inside the computations of this thread, and not more often than every 0.2
+ * ms; NULL: nothing from now on. */
+void cr_tick_set(void (*call)(void *self), void *self);
+
+/* For computations, between pieces of a fraction of a millisecond; any thread may call it. */
+void cr_tick(void);
+
 /* ---- files ----------------------------------------------------------------------------------
  * A file is whole or absent: write a temporary beside it, sync, rename, sync the folder. */
 #define CR_PATH_MAX 4096

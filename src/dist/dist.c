@@ -369,11 +369,25 @@ static cr_status check_lengths(cr_dist *dist)
     return cr_comm_same(dist->comm, hash, "picked channels");
 }
 
+/* From inside the products of the backward pass. */
+static void tick(void *self)
+{
+    cr_dist *dist = self;
+    if (dist->ticked == CR_OK)
+        dist->ticked = cr_comm_progress(dist->comm);
+}
+
 static cr_status backward_plain(cr_dist *dist)
 {
     bool equal = dist->mode->equal && cr_comm_size(dist->comm) > 1;
     bool send = is_last(dist) && equal && dist->options.overlap;
-    return cr_net_backward(dist->net, dist->done == 0, send ? send_finished : NULL, dist);
+    dist->ticked = CR_OK;
+    cr_tick_set(send ? tick : NULL, dist);
+    cr_status status =
+        cr_net_backward(dist->net, dist->done == 0, send ? send_finished : NULL, dist);
+    cr_tick_set(NULL, NULL);
+    CR_TRY(status);
+    return dist->ticked;
 }
 
 /* ---- the tree inside a rank ------------------------------------------------------------------ */

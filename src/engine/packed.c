@@ -10,6 +10,8 @@
  */
 #include "packed.h"
 
+#include "colrow/base.h"
+
 #include <string.h>
 
 enum { ROWS = CR_PACKED_ROWS };
@@ -59,6 +61,7 @@ static void multiply_tile(float *restrict c, const float *a, const float *b,
 
 void cr_packed_multiply(const cr_packed_product *p)
 {
+    cr_tick();
     for (int panel = 0; panel < cr_panels(p->n); panel++)
         for (int row = 0; row < p->m; row += ROWS)
             multiply_tile(p->c + panel * p->c_panel + row * p->c_row, p->a + row * p->a_row,

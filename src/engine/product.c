@@ -4,6 +4,8 @@
  */
 #include "product.h"
 
+#include "colrow/base.h"
+
 #include <cblas.h>
 #include <omp.h>
 #include <stdint.h>
@@ -55,6 +57,7 @@ void cr_product_alone(const cr_product *p)
 {
     if (empty(p))
         return;
+    cr_tick();
     cblas_sgemm(CblasRowMajor, p->transpose_a ? CblasTrans : CblasNoTrans,
                 p->transpose_b ? CblasTrans : CblasNoTrans, p->m, p->n, p->k, 1.0F, p->a, p->lda,
                 p->b, p->ldb, p->add ? 1.0F : 0.0F, p->c, p->ldc);

@@ -195,6 +195,33 @@ static void files_are_whole_or_absent(void **state)
     }
 }
 
+/* ---- tick --------------------------------------------------------------------------------------
+ */
+
+static void count_call(void *self)
+{
+    ++*(int *)self;
+}
+
+/* Called from the computation, but not each time; by nobody once it is taken away. */
+static void a_tick_comes_now_and_then(void **state)
+{
+    (void)state;
+    int calls = 0;
+    int asked = 0;
+    cr_tick(); /* nothing set: no harm */
+    cr_tick_set(count_call, &calls);
+    for (double end = cr_seconds() + 0.01; cr_seconds() < end; asked++)
+        cr_tick();
+    assert_in_range(calls, 1, 51); /* 0.2 ms apart */
+    assert_true(asked >= calls);
+    cr_tick_set(NULL, NULL);
+    int before = calls;
+    for (double end = cr_seconds() + 0.002; cr_seconds() < end;)
+        cr_tick();
+    assert_int_equal(calls, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +234,7 @@ int main(void)
         cmocka_unit_test(random_moments),
         cmocka_unit_test(hash_is_xxh64_and_chains),
         cmocka_unit_test(phases_charge_the_innermost),
+        cmocka_unit_test(a_tick_comes_now_and_then),
         cmocka_unit_test(files_are_whole_or_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
