@@ -79,6 +79,7 @@ struct cr_dist {
     int micro_batches;             /* of this step, on all ranks */
     int first, count;              /* this rank's */
     int done;                      /* of them, backward passes */
+    int64_t bucket;                /* B that go into flight at a time */
     int64_t sent;                  /* floats of the gradient in flight */
     cr_result result;              /* of this rank, so far */
     float *home;                   /* the net's own gradient array */

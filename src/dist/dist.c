@@ -33,6 +33,10 @@ static const cr_dist_wire *find_wire(const char *name)
     return &wires[0];
 }
 
+/* The smallest bucket is this part of a full one; the others and the smaller ones can all be in
+ * flight. */
+enum { LAST_PARTS = 8, FULL_BUCKETS_MOST = CR_COMM_FLIGHTS - 32 };
+
 const cr_option cr_dist_option_table[] = {
     {.name = "agreement",
      .kind = CR_OPTION_WORD,
@@ -48,10 +52,10 @@ const cr_option cr_dist_option_table[] = {
     {.name = "bucket_bytes",
      .kind = CR_OPTION_COUNT,
      .offset = offsetof(cr_dist_options, bucket_bytes),
-     .fallback = "4194304",
+     .fallback = "1048576",
      .low = 1024,
      .high = 1 << 30,
-     .help = "gradients go into flight in pieces of at least so many bytes"},
+     .help = "gradients go into flight in pieces of so many bytes at least, the last ones smaller"},
     {.name = "overlap",
      .kind = CR_OPTION_BOOL,
      .offset = offsetof(cr_dist_options, overlap),
@@ -234,6 +238,13 @@ static cr_status choose(void *self, cr_net *net, int segment, cr_pick *pick)
     return dist->mode->choose(dist, net, segment, pick);
 }
 
+/* As asked for, but never so small that a step's gradients are more flights than there can be. */
+static int64_t bucket_of(const cr_dist *dist)
+{
+    int64_t least = cr_net_message_floats(dist->net) * dist->wire->bytes / FULL_BUCKETS_MOST;
+    return least > dist->options.bucket_bytes ? least : dist->options.bucket_bytes;
+}
+
 cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm *comm, cr_net *net,
                          int micro_batches)
 {
@@ -253,6 +264,7 @@ cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm 
     dist->agreement = (cr_agreement){dist, choose};
     dist->micro_batches_most = micro_batches;
     dist->home = net->gradient;
+    dist->bucket = bucket_of(dist);
     cr_status status = make_buffers(dist);
     if (status == CR_OK)
         status = share_statistics(dist);
@@ -341,13 +353,21 @@ static const char *layer_before(const cr_net *net, int64_t end)
     return name;
 }
 
+/* Is a bucket of so many bytes, with so many still to come, full? Towards the end buckets become
+ * smaller, so that little is left to be waited for when the backward pass is over. */
+static bool is_full(int64_t bytes, int64_t left, int64_t bucket)
+{
+    return bytes >= bucket || (bytes >= bucket / LAST_PARTS && bytes >= left);
+}
+
 static cr_status send_finished(void *self, int64_t end)
 {
     cr_dist *dist = self;
     int64_t gradients = end < dist->net->statistics_offset ? end : dist->net->statistics_offset;
     int64_t bytes = (gradients - dist->sent) * dist->wire->bytes;
+    int64_t left = (dist->net->statistics_offset - gradients) * dist->wire->bytes;
     cr_comm_at(dist->comm, dist->step, layer_before(dist->net, end));
-    if (bytes >= dist->options.bucket_bytes)
+    if (bytes > 0 && is_full(bytes, left, dist->bucket))
         CR_TRY(send_to(dist, dist->net->gradient, gradients, dist->wire));
     return cr_comm_progress(dist->comm);
 }
