@@ -134,7 +134,7 @@ static cr_status add_backward(cr_pattern *pattern, const cr_pattern_plan *plan, 
         CR_TRY(add(pattern, left, CR_EVENT_SUM, bytes));
         left = bytes = 0;
     }
-    bytes += (double)net->statistics_count * sizeof(float);
+    bytes += (double)(net->statistics_count + net->gradient_extra) * sizeof(float);
     CR_TRY(add(pattern, left, CR_EVENT_SUM, bytes));
     return add(pattern, 0, CR_EVENT_WAIT, 0);
 }
