@@ -16,14 +16,15 @@ cr_status cr_chain_share(cr_net *net, double *first, double *second, int n, int6
 {
     size_t bytes = (size_t)n * sizeof *first;
     double *message = net->partial; /* [2 n + 1]: its tiles have been added up */
+    double *count = message + 2 * (int64_t)n;
     if (net->sharing == NULL || !net->pass.training)
         return CR_OK;
     memmove(message, first, bytes); /* it may be there already */
     memmove(message + n, second, bytes);
-    message[2 * n] = (double)*rows;
+    *count = (double)*rows;
     CR_TRY(net->sharing->sum(net->sharing->self, message, 2 * n + 1));
     memmove(first, message, bytes);
     memmove(second, message + n, bytes);
-    *rows = (int64_t)message[2 * n]; /* exact below 2^53 */
+    *rows = (int64_t)*count; /* exact below 2^53 */
     return CR_OK;
 }
