@@ -45,22 +45,27 @@ typedef struct cr_parameter {
 
 /* ---- layers --------------------------------------------------------------------------------- */
 typedef struct cr_layer cr_layer;
+typedef struct cr_result cr_result;
 typedef struct cr_layer_type cr_layer_type;
+typedef struct cr_net cr_net;
 
 #define CR_LAYER_PARAMETERS 2
 
 /* What a model says of a layer; a type takes what it knows, and may describe that by options. */
 typedef struct cr_layer_plan {
     const char *type, *name;
-    int width;        /* output channels: dense, conv2d, zero_pad */
-    int kernel;       /* conv2d, pooling: K, 0 for 1 */
-    int stride;       /* conv2d, pooling, zero_pad; 0 for 1, for K where pooling */
-    bool valid;       /* conv2d, pooling: no padding; else SAME as TensorFlow has it */
-    double rate;      /* dropout: share dropped */
-    double slope;     /* relu: factor below zero */
-    double epsilon;   /* batch_norm: added to the variance */
-    double momentum;  /* batch_norm: share of the running statistics kept a step */
-    double smoothing; /* the loss: share of the label that all classes get, while training */
+    int width;          /* output channels: dense, conv2d, zero_pad, embedding, lstm; classes */
+    int vocabulary;     /* embedding: tokens there are */
+    int kernel;         /* conv2d, pooling: K, 0 for 1 */
+    int stride;         /* conv2d, pooling, zero_pad; 0 for 1, for K where pooling */
+    bool valid;         /* conv2d, pooling: no padding; else SAME as TensorFlow has it */
+    bool each_position; /* dense: the same weights at every position; else it flattens */
+    double forget_bias; /* lstm: added to what opens the forget gate */
+    double rate;        /* dropout: share dropped */
+    double slope;       /* relu: factor below zero */
+    double epsilon;     /* batch_norm: added to the variance */
+    double momentum;    /* batch_norm: share of the running statistics kept a step */
+    double smoothing;   /* a loss: share of the label that all classes get, while training */
 } cr_layer_plan;
 
 struct cr_layer {
@@ -74,7 +79,9 @@ struct cr_layer {
     cr_parameter parameters[CR_LAYER_PARAMETERS];
     int64_t state;        /* floats that a sample carries from one window to the next; else 0 ... */
     int64_t state_offset; /* ... and where they begin in a sample's state */
-    int64_t statistics;   /* floats of running statistics: 2 C for batch_norm, else 0 ... */
+    int64_t memory_floats;     /* kept of a sample between an operation's passes ... */
+    float *memory;             /* ... [rows, memory_floats]; of the arena */
+    int64_t statistics;        /* floats of running statistics: 2 C for batch_norm, else 0 ... */
     int64_t statistics_offset; /* ... and where they begin in the net's flat array */
     float *factors;            /* [2, C] batch_norm: y = factors[0] x + factors[1]; of the arena */
     double *moments; /* [3, C] mean, 1 / sqrt(variance + epsilon), variance of the batch ... */
@@ -99,6 +106,9 @@ typedef struct cr_pass {
     uint32_t first_sample; /* position of the micro-batch's first sample in the global batch */
     bool training;         /* false: exact, no dropout */
     bool observes;         /* batch norm by the micro-batch's own statistics, not by the running */
+    const int *labels;     /* [rows, positions] */
+    double scale;          /* of the loss whose gradient is taken */
+    cr_result *result;     /* what the loss adds to; NULL: not wanted */
 } cr_pass;
 
 /* A piece of a compact tensor [rows, k]. */
@@ -150,6 +160,7 @@ typedef struct cr_contract {
     int k;       /* kept input channels */
     int out;     /* output channels that are worked out, in the forward product */
     int live;    /* live output channels, in the backward products */
+    int ldy;     /* floats from one row of y or dy to the next; 0: those of a row */
     void *work;  /* of cr_contraction.work bytes */
 } cr_contract;
 
@@ -184,11 +195,11 @@ typedef struct cr_mapping {
 } cr_mapping;
 
 /* The end of a net. */
-typedef struct cr_result {
+struct cr_result {
     double loss;     /* summed over labels */
     int64_t correct; /* labels whose logit is the largest */
     int64_t samples; /* labels: samples x positions of the net */
-} cr_result;
+};
 
 typedef struct cr_loss {
     /* Add the micro-batch's loss and hits to *result; dx [rows, C] = gradient of scale * loss, NULL
@@ -197,7 +208,33 @@ typedef struct cr_loss {
                 const int *labels, int rows, double scale);
 } cr_loss;
 
-/* One kind of layer; exactly one of the four tables is there. */
+/* A layer at work that makes its passes by itself. */
+typedef struct cr_turn {
+    cr_contract contract;
+    const cr_pass *pass;
+    const float *x;       /* [rows, k] its input; [rows, C] of one that recurs */
+    float *y;             /* [rows, OUT] */
+    const float *w;       /* [k, ..] the kept weights, of one that contracts */
+    const cr_pick *pick;  /* what the contraction sums over; NULL: all, in an evaluation */
+    float *kept;          /* [rows, k] of one that recurs: that sum's terms; NULL: not wanted */
+    float *state;         /* of the first sample, this layer's; NULL: zeros */
+    int64_t state_stride; /* floats from a sample's state to the next one's */
+    const float *dy;      /* [rows, live] */
+    float *dx;            /* [rows, k], or [rows, C] of one that recurs; NULL: not wanted */
+    float *dp[CR_LAYER_PARAMETERS]; /* gradients, [k, ..] that of the contraction's weights ... */
+    bool accumulate;                /* ... are added to what is there, or replace it */
+} cr_turn;
+
+/* Layers that are more than one product: a lookup, a recurrence, a loss with weights. Those of
+ * them that contract over channels have that table as well, for picks and counts. */
+typedef struct cr_operation {
+    bool recurs; /* contracts over its own last output, which it carries, and not over x */
+    bool ends;   /* it is a loss: while training all happens in `backward` */
+    void (*forward)(const cr_turn *turn);
+    void (*backward)(const cr_turn *turn);
+} cr_operation;
+
+/* One kind of layer; exactly one of the first four tables is there, or `operation`, or `expand`. */
 struct cr_layer_type {
     const char *name;         /* = file name = config word */
     const cr_option *options; /* of cr_layer_plan, for lists of layers; NULL: none */
@@ -208,7 +245,13 @@ struct cr_layer_type {
     const cr_contraction *contraction;
     const cr_mapping *mapping;
     const cr_loss *loss;
+    const cr_operation *operation;
+    /* Several layers under one name: add them, in place of a layer. */
+    cr_status (*expand)(cr_net *net, const cr_layer_plan *plan);
 };
+
+/* Does a layer of this kind end a net? */
+bool cr_layer_type_ends(const cr_layer_type *type);
 
 /* All kinds of layers, ended by NULL; made by CMake from the files of layers/. */
 extern const cr_layer_type *const cr_layer_types[];
@@ -229,8 +272,6 @@ typedef struct cr_net_options {
 
 extern const cr_option cr_net_option_table[];
 const char *const *cr_initializer_names(void);
-
-typedef struct cr_net cr_net;
 
 typedef struct cr_model {
     const char *name;         /* = file name = config word */
@@ -278,7 +319,9 @@ typedef struct cr_segment {
     int consumer;                 /* the contraction or mapping; the loss of the last segment */
     int source, target;           /* tensors; target -1: the loss */
     bool adds;                    /* y is added to the target */
-    int n;                        /* channels of its input; features where a contraction flattens */
+    bool fills;                   /* y is channels [column, column + OUT) of the target */
+    int column;
+    int n;                 /* channels that its pick is of: those of its input, or the features */
     int least;             /* channels asked of the draw in any step at least; n: never sampled */
     int most;              /* channels that the draw can keep in any step at most */
     int asked;             /* channels asked of the draw this step ... */
@@ -286,6 +329,7 @@ typedef struct cr_segment {
     cr_pick pick;          /* of its input channels, this step's */
     const cr_pick *active; /* channels with gradient: `pick`; behind a mapping its target's */
     const cr_pick *live;   /* output channels that are needed backwards */
+    cr_pick whole;         /* all of the kernel's, where they are not those of the target */
 
     const float *x; /* [rows, n] raw input of this micro-batch */
     float *kept;    /* [rows, k] end of the chain, NULL where x serves; owned by the arena */
@@ -334,7 +378,7 @@ typedef struct cr_sharing {
 typedef struct cr_block {
     const cr_layer *layer;
     const cr_parameter *parameter;
-    const cr_pick *in, *out; /* rows and columns kept; `in` NULL for a [C] parameter */
+    const cr_pick *in, *out; /* rows and columns kept; `in` NULL: all rows */
     int64_t offset, count;   /* in the compact gradient */
 } cr_block;
 
@@ -443,6 +487,11 @@ cr_status cr_net_add(cr_net *net, const cr_layer_plan *plan);
 /* The same for a contraction or mapping whose output is added to `tensor`, which becomes current.
  */
 cr_status cr_net_add_into(cr_net *net, const cr_layer_plan *plan, int tensor);
+
+/* The same for a contraction whose outputs are channels [column, column + OUT) of a tensor of so
+ * many. *tensor: it, or -1: it is made. Others fill the rest. */
+cr_status cr_net_add_columns(cr_net *net, const cr_layer_plan *plan, int *tensor, int column,
+                             int channels);
 
 /* The current tensor, and making another one current. */
 int cr_net_current(const cr_net *net);

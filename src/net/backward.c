@@ -35,6 +35,26 @@ static void input_gradient(cr_net *net, int s, float *dx, const float *dy)
     cr_segment_count(net, s, 1);
 }
 
+static void operate(cr_net *net, int s, float *dx, bool first, int *block)
+{
+    const cr_segment *segment = &net->segments[s];
+    const cr_operation *operation = cr_segment_operation(net, s);
+    cr_turn turn = cr_segment_turn(net, s);
+    turn.x = segment->input;
+    turn.w = segment->w;
+    turn.kept = segment->kept;
+    turn.dx = dx;
+    turn.accumulate = !first;
+    for (int i = 0; i < turn.contract.layer->parameter_count; i++)
+        turn.dp[i] = net->gradient + net->blocks[(*block)++].offset;
+    cr_phase previous =
+        cr_phase_enter(operation->ends ? CR_PHASE_LOSS : CR_PHASE_CONTRACT_BACKWARD);
+    operation->backward(&turn);
+    cr_phase_leave(previous);
+    cr_segment_count(net, s, 1);
+    cr_segment_count(net, s, 2);
+}
+
 /* Where the gradient's floats end that are final when `block` blocks are done. */
 static int64_t end_of(const cr_net *net, int block)
 {
@@ -46,8 +66,10 @@ static cr_status run_segment(cr_net *net, int s, bool first, int *block)
 {
     const cr_segment *segment = &net->segments[s];
     float *dx = cr_tensor_gradient_of(net, s); /* of the loss: there since the forward pass */
-    if (segment->target >= 0) {
-        const float *dy = net->tensors[segment->target].gradient;
+    if (cr_segment_operation(net, s) != NULL) {
+        operate(net, s, dx, first, block);
+    } else if (segment->target >= 0) {
+        const float *dy = net->tensors[segment->target].gradient + segment->column;
         if (cr_segment_contraction(net, s) != NULL) {
             CR_TRY(cr_resample_choose(net, s, dy));
             weight_gradient(net, s, dy, first, (*block)++);

@@ -159,7 +159,10 @@ static void moments(cr_net *net, int s, int layers, double *sums, double *square
 
 void cr_chain_norms(cr_net *net, int s, double *norms)
 {
-    moments(net, s, net->segments[s].chain_count, net->norms[1], norms);
+    if (cr_segment_recurs(net, s))
+        cr_state_norms(net, s, norms);
+    else
+        moments(net, s, net->segments[s].chain_count, net->norms[1], norms);
 }
 
 /* Tell layer i of the chain the mean and variance of what it gets. */

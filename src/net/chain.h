@@ -16,8 +16,11 @@ int cr_segment_positions(const cr_net *net, int s);
 void cr_tensors_link(cr_net *net);
 void cr_tensors_place(cr_net *net, cr_arena *arena);
 
-/* Does tensor t hold, in this pass, nothing but the channels that its reader keeps? */
+/* Does tensor t (-1: none) hold, in this pass, nothing but the channels that its reader keeps? */
 bool cr_tensor_is_compact(const cr_net *net, int t);
+
+/* Output channels of segment s, all of them: those of its kernel where it is apart. */
+int cr_segment_channels(const cr_net *net, int s);
 
 /* Channels that the contraction of segment s works out in this pass. */
 int cr_segment_outputs(const cr_net *net, int s);
@@ -65,6 +68,26 @@ void cr_chain_evaluate(cr_net *net, int s, float *y);
 
 const cr_contraction *cr_segment_contraction(const cr_net *net, int s); /* NULL: none */
 const float *cr_segment_kernel(const cr_net *net, int s);               /* in the flat array */
+
+/* The channels that a kernel sums over and those that it gives. */
+int cr_kernel_in(const cr_layer *layer);
+int cr_kernel_out(const cr_layer *layer);
+
+/* NULL: its consumer is none. */
+const cr_operation *cr_segment_operation(const cr_net *net, int s);
+
+/* Does the consumer of segment s contract over its own last output? */
+bool cr_segment_recurs(const cr_net *net, int s);
+
+/* Are the outputs of its kernel other channels than those of its target, all of them live? */
+bool cr_segment_apart(const cr_net *net, int s);
+
+/* The operation of segment s at work on the pass under way, but for what only one direction has. */
+cr_turn cr_segment_turn(const cr_net *net, int s);
+
+/* norms [n] = squares of each channel of the state that segment s begins with, over the samples;
+ * ones where all are zero. */
+void cr_state_norms(const cr_net *net, int s, double *norms);
 
 /* A segment's products, with `k` kept inputs and `live` outputs. */
 cr_contract cr_segment_contract(const cr_net *net, int s, int k, int live);

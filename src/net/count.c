@@ -26,7 +26,7 @@ static cr_macs macs_of(const cr_net *net, int s, int product, const reach *r)
     if (segment->source == 0 && product == 1)
         return (cr_macs){0}; /* the data needs no gradient */
     int64_t channel = (int64_t)cr_kernel_taps(layer) * layer->out.h * layer->out.w;
-    int64_t out = layer->out.c;
+    int64_t out = cr_kernel_out(layer);
     bool by_sample = net->backward == NULL || net->backward->by_sample;
     cr_macs macs = {.exact = channel * segment->n * out * r->samples,
                     .paper = channel * r->k * out * r->samples,
@@ -68,7 +68,7 @@ cr_macs cr_net_macs(const cr_net *net, int s, int product, int k, int live)
     bool skips = segment->target >= 0 && net->tensors[segment->target].skips;
     reach r = {.k = k,
                .live = live,
-               .worked_out = skips ? live : net->layers[segment->consumer].out.c,
+               .worked_out = skips ? live : cr_segment_channels(net, s),
                .outputs = outputs < live ? outputs : live,
                .examples = cr_resample_examples(net, s, net->rows),
                .samples = net->rows};

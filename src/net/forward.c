@@ -78,11 +78,11 @@ static const float *gather_outputs(cr_net *net, int s, const float *w)
 {
     cr_segment *segment = &net->segments[s];
     const cr_layer *layer = &net->layers[segment->consumer];
-    if (segment->live->k == layer->out.c)
+    int out = cr_kernel_out(layer);
+    if (segment->live->k == out)
         return w;
     cr_kernel_gather_live(segment->weights_live, w,
-                          (int64_t)cr_kernel_taps(layer) * segment->pick.k, layer->out.c,
-                          segment->live);
+                          (int64_t)cr_kernel_taps(layer) * segment->pick.k, out, segment->live);
     return segment->weights_live;
 }
 
@@ -166,7 +166,9 @@ static cr_status pick_ahead(cr_net *net)
 
 cr_contract cr_segment_contract(const cr_net *net, int s, int k, int live)
 {
-    return (cr_contract){.layer = &net->layers[net->segments[s].consumer],
+    const cr_segment *segment = &net->segments[s];
+    return (cr_contract){.layer = &net->layers[segment->consumer],
+                         .ldy = segment->fills ? net->tensors[segment->target].shape.c : 0,
                          .engine = net->engine,
                          .samples = net->pass_rows,
                          .k = k,
@@ -220,23 +222,39 @@ static void write_target(cr_net *net, int s, const float *x, const float *w, int
     cr_tensor *target = &net->tensors[segment->target];
     int64_t count = (int64_t)net->pass_rows * target->shape.h * target->shape.w * target->shape.c;
     if (!segment->adds) {
-        consume(net, s, target->values, x, w, k);
+        consume(net, s, target->values + segment->column, x, w, k);
         return;
     }
     consume(net, s, net->sum, x, w, k);
     add_into(target->values, net->sum, count);
 }
 
+/* An operation that keeps its input makes it by itself. */
+static void operate(cr_net *net, int s, const float *x, const float *w, float *kept)
+{
+    cr_turn turn = cr_segment_turn(net, s);
+    turn.x = x;
+    turn.w = w;
+    turn.kept = kept;
+    cr_segment_operation(net, s)->forward(&turn);
+}
+
 static cr_status run_segment(cr_net *net, int s, const float *data)
 {
     cr_segment *segment = &net->segments[s];
+    bool recurs = cr_segment_recurs(net, s);
     segment->x = segment->source == 0 ? data : net->tensors[segment->source].values;
     net->tensors[segment->source].has_gradient = false;
     CR_TRY(cr_chain_prepare(net, s));
     cr_remember_take(net, s);
     CR_TRY(pick_channels(net, s));
-    cr_chain_write(net, s);
-    if (segment->target >= 0)
+    if (recurs)
+        segment->input = segment->kept;
+    else
+        cr_chain_write(net, s);
+    if (cr_segment_operation(net, s) != NULL)
+        operate(net, s, recurs ? segment->x : segment->input, segment->w, segment->kept);
+    else if (segment->target >= 0)
         write_target(net, s, segment->input, segment->w, segment->pick.k);
     return CR_OK;
 }
@@ -248,6 +266,9 @@ cr_status cr_net_forward(cr_net *net, cr_result *result, const float *x, const i
     const cr_layer *loss = &net->layers[net->segments[last].consumer];
     CR_ASSERT(rows <= net->rows);
     net->pass.first_sample = first_sample;
+    net->pass.labels = labels;
+    net->pass.scale = scale;
+    net->pass.result = result;
     net->pass_rows = rows;
     cr_phase previous = cr_phase_enter(CR_PHASE_FORWARD);
     if (net->remembers)
@@ -258,8 +279,9 @@ cr_status cr_net_forward(cr_net *net, cr_result *result, const float *x, const i
     for (int s = 0; s < net->segment_count; s++)
         cr_segment_count(net, s, 0);
     (void)cr_phase_enter(CR_PHASE_LOSS);
-    loss->type->loss->run(loss, result, cr_tensor_gradient_of(net, last), net->segments[last].input,
-                          labels, rows, scale);
+    if (loss->type->loss != NULL)
+        loss->type->loss->run(loss, result, cr_tensor_gradient_of(net, last),
+                              net->segments[last].input, labels, rows, scale);
     cr_phase_leave(previous);
     return CR_OK;
 }
@@ -280,9 +302,10 @@ static const float *prepare_whole(cr_net *net, int s)
     return net->evaluation_weights;
 }
 
-/* All segments on all channels; *result may be NULL: no loss. */
-static void run_exact(cr_net *net, cr_result *result, const float *x, const int *labels)
+/* All segments on all channels. */
+static void run_exact(cr_net *net, const float *x)
 {
+    const cr_pass *pass = &net->pass;
     for (int s = 0; s < net->segment_count; s++) {
         cr_segment *segment = &net->segments[s];
         const cr_layer *consumer = &net->layers[segment->consumer];
@@ -292,10 +315,14 @@ static void run_exact(cr_net *net, cr_result *result, const float *x, const int 
             cr_chain_evaluate(net, s, net->evaluation);
             input = net->evaluation;
         }
-        if (segment->target >= 0)
-            write_target(net, s, input, prepare_whole(net, s), segment->n);
-        else if (result != NULL)
-            consumer->type->loss->run(consumer, result, NULL, input, labels, net->pass_rows, 1);
+        const float *w = prepare_whole(net, s);
+        if (consumer->type->operation != NULL)
+            operate(net, s, input, w, NULL);
+        else if (segment->target >= 0)
+            write_target(net, s, input, w, segment->n);
+        else if (pass->result != NULL)
+            consumer->type->loss->run(consumer, pass->result, NULL, input, pass->labels,
+                                      net->pass_rows, 1);
     }
 }
 
@@ -303,10 +330,13 @@ cr_status cr_net_evaluate(cr_net *net, cr_result *result, const float *x, const 
                           int rows)
 {
     CR_ASSERT(rows <= net->rows);
-    net->pass =
-        (cr_pass){.parameters = net->parameters, .statistics = net->statistics, .seed = net->seed};
+    net->pass = (cr_pass){.parameters = net->parameters,
+                          .statistics = net->statistics,
+                          .seed = net->seed,
+                          .labels = labels,
+                          .result = result};
     net->pass_rows = rows;
-    run_exact(net, result, x, labels);
+    run_exact(net, x);
     return CR_OK;
 }
 
@@ -318,7 +348,7 @@ void cr_net_observe(cr_net *net, double *sums, const float *x, int rows)
                           .seed = net->seed,
                           .observes = true};
     net->pass_rows = rows;
-    run_exact(net, NULL, x, NULL);
+    run_exact(net, x);
     for (int l = 0; l < net->layer_count; l++) {
         const cr_layer *layer = &net->layers[l];
         for (int64_t i = 0; i < layer->statistics; i++)

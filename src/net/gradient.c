@@ -12,7 +12,9 @@ enum { PADDING = CR_ALIGNMENT / (int)sizeof(float) };
 static void add_block(cr_net *net, const cr_layer *layer, const cr_parameter *parameter,
                       const cr_pick *in, const cr_pick *out)
 {
-    int64_t count = in != NULL ? (int64_t)cr_kernel_taps(layer) * in->k * out->k : out->k;
+    int64_t rows = in != NULL ? (int64_t)cr_kernel_taps(layer) * in->k
+                              : parameter->count / cr_parameter_row(parameter);
+    int64_t count = rows * out->k;
     for (int i = 0; i < net->list_count; i++)
         if (net->list[i] == parameter)
             net->block_of[i] = net->block_count;
@@ -25,8 +27,11 @@ static void plan_segment(cr_net *net, int s)
 {
     const cr_segment *segment = &net->segments[s];
     const cr_layer *consumer = &net->layers[segment->consumer];
-    if (consumer->type->contraction != NULL)
-        add_block(net, consumer, &consumer->parameters[0], &segment->pick, segment->live);
+    for (int p = 0; p < consumer->parameter_count; p++) {
+        bool sums = p == 0 && consumer->type->contraction != NULL;
+        add_block(net, consumer, &consumer->parameters[p], sums ? &segment->pick : NULL,
+                  segment->live);
+    }
     for (int i = segment->chain_count - 1; i >= 0; i--) {
         const cr_layer *layer = &net->layers[segment->chain_first + i];
         for (int p = 0; p < layer->parameter_count; p++)
@@ -101,12 +106,13 @@ void cr_net_update_statistics(cr_net *net, const float *compact, int micro_batch
 /* ---- the dense gradient -----------------------------------------------------------------------
  */
 
-/* to [C] at O = block [kO], zero elsewhere */
-static void spread_channels(float *to, const float *block, const cr_pick *out)
+/* to [rows, C] at O = block [rows, kO], zero elsewhere */
+static void spread_channels(float *to, const float *block, const cr_pick *out, int64_t rows)
 {
-    memset(to, 0, (size_t)out->n * sizeof *to);
-    for (int q = 0; q < out->k; q++)
-        to[out->index[q]] = block[q];
+    memset(to, 0, (size_t)(rows * out->n) * sizeof *to);
+    for (int64_t row = 0; row < rows; row++)
+        for (int q = 0; q < out->k; q++)
+            to[row * out->n + out->index[q]] = block[row * out->k + q];
 }
 
 const float *cr_net_gradient_rows(const cr_net *net, float *scratch, const float *compact, int i,
@@ -118,7 +124,7 @@ const float *cr_net_gradient_rows(const cr_net *net, float *scratch, const float
     if (whole)
         return from + first * cr_parameter_row(block->parameter);
     if (block->in == NULL)
-        spread_channels(scratch, from, block->out);
+        spread_channels(scratch, from + first * block->out->k, block->out, rows);
     else
         cr_kernel_spread(scratch, from, block->layer, block->in, block->out, first, rows);
     return scratch;

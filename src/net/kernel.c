@@ -12,6 +12,18 @@ int cr_kernel_taps(const cr_layer *layer)
     return p->rank == 4 ? p->dims[0] * p->dims[1] : 1;
 }
 
+int cr_kernel_in(const cr_layer *layer)
+{
+    const cr_parameter *p = &layer->parameters[0];
+    return p->dims[p->rank - 2];
+}
+
+int cr_kernel_out(const cr_layer *layer)
+{
+    const cr_parameter *p = &layer->parameters[0];
+    return p->dims[p->rank - 1];
+}
+
 static void copy_row(float *restrict to, const float *restrict from, float scale, int out)
 {
     for (int o = 0; o < out; o++)
@@ -21,7 +33,7 @@ static void copy_row(float *restrict to, const float *restrict from, float scale
 void cr_kernel_gather(float *kept, const float *w, const cr_layer *layer, const cr_pick *pick)
 {
     int taps = cr_kernel_taps(layer);
-    int out = layer->out.c;
+    int out = cr_kernel_out(layer);
     int k = pick->k;
 #pragma omp parallel for schedule(static) if ((int64_t)taps * k * out >= 1 << 18)
     for (int row = 0; row < taps * k; row++) {
@@ -75,12 +87,13 @@ static void spread_row(float *restrict to, const float *restrict from, float sca
 void cr_kernel_spread(float *to, const float *block, const cr_layer *layer, const cr_pick *in,
                       const cr_pick *out, int64_t first, int64_t rows)
 {
-    memset(to, 0, (size_t)(rows * layer->out.c) * sizeof *to);
+    int columns = cr_kernel_out(layer);
+    memset(to, 0, (size_t)(rows * columns) * sizeof *to);
     for (int64_t tap = first / in->n; tap * in->n < first + rows; tap++) {
         int64_t start = tap * in->n; /* row of the tap's channel 0 */
         for (int j = position_of(in->index, in->k, first - start);
              j < in->k && start + in->index[j] < first + rows; j++)
-            spread_row(to + (start + in->index[j] - first) * layer->out.c,
+            spread_row(to + (start + in->index[j] - first) * columns,
                        block + (tap * in->k + j) * out->k, in->scale[j], out);
     }
 }

@@ -15,6 +15,8 @@ static bool is_sampled(const cr_net *net, int s)
  */
 static const cr_segment *decider(const cr_net *net, int s)
 {
+    if (cr_segment_apart(net, s))
+        return NULL;
     const cr_tensor *target = &net->tensors[net->segments[s].target];
     if (target->dense)
         return NULL;
@@ -26,13 +28,13 @@ static const cr_segment *decider(const cr_net *net, int s)
 int cr_net_live_most(const cr_net *net, int s)
 {
     const cr_segment *reader = decider(net, s);
-    return reader != NULL ? reader->most : net->layers[net->segments[s].consumer].out.c;
+    return reader != NULL ? reader->most : cr_segment_channels(net, s);
 }
 
 int cr_net_live_asked(const cr_net *net, int s)
 {
     const cr_segment *reader = decider(net, s);
-    return reader != NULL ? reader->asked : net->layers[net->segments[s].consumer].out.c;
+    return reader != NULL ? reader->asked : cr_segment_channels(net, s);
 }
 
 /* Are there dead output channels of segment s in some step? */
@@ -65,12 +67,15 @@ static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
     cr_pick_place(&segment->pick, segment->n, arena);
     if (cr_segment_contraction(net, s) == NULL)
         return;
+    if (cr_segment_apart(net, s))
+        cr_pick_place(&segment->whole, cr_kernel_out(layer), arena);
     int64_t taps = cr_kernel_taps(layer);
     int live = cr_net_live_most(net, s);
     if (is_sampled(net, s) && net->score->needs_weights)
         segment->row_norms = cr_arena_take(arena, taps * segment->n, sizeof(double));
     if (is_sampled(net, s))
-        segment->weights = cr_arena_take(arena, taps * segment->most * layer->out.c, sizeof(float));
+        segment->weights =
+            cr_arena_take(arena, taps * segment->most * cr_kernel_out(layer), sizeof(float));
     if (drops_outputs(net, s) && (segment->source != 0 || net->tensors[segment->target].skips))
         segment->weights_live = cr_arena_take(arena, taps * segment->most * live, sizeof(float));
     lay_out_prepared(net, s, arena);
@@ -98,6 +103,16 @@ static void lay_out_kept(cr_net *net, int s, cr_arena *arena)
             segment->before[i] = cr_arena_take(arena, floats, sizeof(float));
         if (type->keeps_output && i + 1 < segment->chain_count)
             segment->after[i] = cr_arena_take(arena, floats, sizeof(float));
+    }
+}
+
+/* What operations keep, also in an evaluation. */
+static void lay_out_memory(cr_net *net, cr_arena *arena)
+{
+    for (int l = 0; l < net->layer_count; l++) {
+        cr_layer *layer = &net->layers[l];
+        if (layer->memory_floats > 0)
+            layer->memory = cr_arena_take(arena, net->rows * layer->memory_floats, sizeof(float));
     }
 }
 
@@ -130,12 +145,14 @@ static void measure_products(const cr_net *net, int s, extent *most)
 {
     const cr_segment *segment = &net->segments[s];
     const cr_contraction *type = cr_segment_contraction(net, s);
-    if (type == NULL || type->prepared == NULL)
+    if (type == NULL)
         return;
-    cr_contract c = cr_segment_contract(net, s, segment->n, net->layers[segment->consumer].out.c);
+    cr_contract c = cr_segment_contract(net, s, segment->n, cr_segment_channels(net, s));
     c.samples = net->rows;
-    most->prepared = larger(most->prepared, type->prepared(&c, false));
-    most->work = (size_t)larger((int64_t)most->work, (int64_t)type->work(&c));
+    if (type->prepared != NULL)
+        most->prepared = larger(most->prepared, type->prepared(&c, false));
+    if (type->work != NULL)
+        most->work = (size_t)larger((int64_t)most->work, (int64_t)type->work(&c));
 }
 
 static extent measure(const cr_net *net)
@@ -186,11 +203,13 @@ void cr_net_lay_out(cr_net *net, cr_arena *arena)
     for (int s = 0; s < net->segment_count; s++)
         lay_out_weights(net, s, arena);
     size_t mark = arena->used;
+    lay_out_memory(net, arena);
+    size_t shared = arena->used;
     for (int s = 0; s < net->segment_count; s++)
         lay_out_kept(net, s, arena);
     size_t training = arena->used;
     net->activation_bytes = (int64_t)(training - mark);
-    arena->used = mark;
+    arena->used = shared;
     net->evaluation = cr_arena_take(arena, most.evaluation, sizeof(float));
     net->evaluation_weights = cr_arena_take(arena, most.prepared, sizeof(float));
     arena->used = arena->used > training ? arena->used : training;
@@ -210,14 +229,26 @@ static int active_most(const cr_net *net, int s)
                                                    : net->segments[s].most;
 }
 
+/* Those of the gradient of segment s's consumer at most. */
+static int64_t consumer_floats(const cr_net *net, int s)
+{
+    const cr_layer *layer = &net->layers[net->segments[s].consumer];
+    int64_t rows = 0;
+    for (int i = 0; i < layer->parameter_count; i++) {
+        const cr_parameter *p = &layer->parameters[i];
+        bool sums = i == 0 && layer->type->contraction != NULL;
+        rows += sums ? (int64_t)cr_kernel_taps(layer) * net->segments[s].most
+                     : p->count / cr_parameter_row(p);
+    }
+    return rows > 0 ? rows * cr_net_live_most(net, s) : 0;
+}
+
 int64_t cr_net_message_floats(const cr_net *net)
 {
     int64_t floats = net->statistics_count + net->remembered_count;
     for (int s = 0; s < net->segment_count; s++) {
         const cr_segment *segment = &net->segments[s];
-        const cr_layer *layer = &net->layers[segment->consumer];
-        if (cr_segment_contraction(net, s) != NULL)
-            floats += (int64_t)cr_kernel_taps(layer) * segment->most * cr_net_live_most(net, s);
+        floats += consumer_floats(net, s);
         for (int i = 0; i < segment->chain_count; i++)
             floats += (int64_t)net->layers[segment->chain_first + i].parameter_count *
                       active_most(net, s);

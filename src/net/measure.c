@@ -15,6 +15,24 @@ const cr_contraction *cr_segment_contraction(const cr_net *net, int s)
     return net->layers[net->segments[s].consumer].type->contraction;
 }
 
+const cr_operation *cr_segment_operation(const cr_net *net, int s)
+{
+    return net->layers[net->segments[s].consumer].type->operation;
+}
+
+bool cr_segment_recurs(const cr_net *net, int s)
+{
+    const cr_operation *operation = cr_segment_operation(net, s);
+    return operation != NULL && operation->recurs;
+}
+
+bool cr_segment_apart(const cr_net *net, int s)
+{
+    const cr_segment *segment = &net->segments[s];
+    return cr_segment_contraction(net, s) != NULL &&
+           (segment->target < 0 || segment->fills || cr_segment_recurs(net, s));
+}
+
 static double *norms_of(const cr_net *net, int i)
 {
     const cr_parameter *p = net->list[i];
@@ -45,6 +63,7 @@ void cr_segment_weight_norms(cr_net *net, int s, double *norms)
     const cr_layer *layer = &net->layers[segment->consumer];
     int64_t rows = layer->parameters[0].count / cr_parameter_row(&layer->parameters[0]);
     if (!net->measured)
-        cr_kernel_row_norms(segment->row_norms, cr_segment_kernel(net, s), rows, layer->out.c);
+        cr_kernel_row_norms(segment->row_norms, cr_segment_kernel(net, s), rows,
+                            cr_kernel_out(layer));
     layer->type->contraction->channel_norms(layer, norms, segment->row_norms);
 }

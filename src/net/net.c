@@ -46,6 +46,12 @@ static cr_status add_tensor(cr_net *net, cr_shape shape)
 
 /* ---- segments -------------------------------------------------------------------------------- */
 
+/* What a contraction's pick is of, or the channels of another layer's input. */
+static int inputs_of(const cr_layer *layer)
+{
+    return layer->type->contraction != NULL ? cr_kernel_in(layer) : layer->in.c;
+}
+
 /* The last layer ends the chain that is pending. */
 static cr_status close_segment(cr_net *net, int target, bool adds)
 {
@@ -53,6 +59,7 @@ static cr_status close_segment(cr_net *net, int target, bool adds)
     const cr_layer *layer = &net->layers[consumer];
     const cr_shape *read = &net->tensors[net->current].shape;
     bool flattens = layer->in.c != read->c;
+    bool operates = layer->type->operation != NULL && !layer->type->operation->ends;
     CR_CHECK(net->pending <= CR_CHAIN_MAX, CR_BAD_CONFIG,
              "layer %s: expected at most %d layers between contractions, found %d", layer->name,
              CR_CHAIN_MAX, net->pending);
@@ -60,11 +67,17 @@ static cr_status close_segment(cr_net *net, int target, bool adds)
              "layer %s: expected one position a sample, found %d x %d; put a pooling or zero_pad "
              "layer (the identity) before it",
              layer->name, read->h, read->w);
+    CR_CHECK(
+        !operates || net->pending == 0, CR_BAD_CONFIG,
+        "layer %s: expected a tensor of its own before it; put a zero_pad layer (the identity) "
+        "there",
+        layer->name);
     for (int i = consumer - net->pending; net->current == 0 && i < consumer; i++)
         CR_CHECK(net->layers[i].parameter_count == 0, CR_BAD_CONFIG,
                  "layer %s: expected a contraction between the data and the first layer with "
                  "parameters",
                  net->layers[i].name);
+    int n = inputs_of(layer);
     CR_TRY(cr_reserve((void **)&net->segments, net->segment_count, sizeof *net->segments));
     net->segments[net->segment_count++] = (cr_segment){.chain_first = consumer - net->pending,
                                                        .chain_count = net->pending,
@@ -72,10 +85,10 @@ static cr_status close_segment(cr_net *net, int target, bool adds)
                                                        .source = net->current,
                                                        .target = target,
                                                        .adds = adds,
-                                                       .n = layer->in.c,
-                                                       .least = layer->in.c,
-                                                       .most = layer->in.c,
-                                                       .asked = layer->in.c,
+                                                       .n = n,
+                                                       .least = n,
+                                                       .most = n,
+                                                       .asked = n,
                                                        .ratio = 1,
                                                        .backward_ratio = 1};
     net->pending = 0;
@@ -85,13 +98,16 @@ static cr_status close_segment(cr_net *net, int target, bool adds)
 
 cr_status cr_net_add(cr_net *net, const cr_layer_plan *plan)
 {
+    const cr_layer_type *type = cr_layer_type_find(plan->type);
+    if (type != NULL && type->expand != NULL)
+        return type->expand(net, plan);
     CR_TRY(add_layer(net, plan));
     const cr_layer *layer = &net->layers[net->layer_count - 1];
     if (layer->type->channelwise != NULL) {
         net->pending++;
         return CR_OK;
     }
-    if (layer->type->loss != NULL)
+    if (cr_layer_type_ends(layer->type))
         return close_segment(net, -1, false);
     CR_TRY(add_tensor(net, layer->out));
     return close_segment(net, net->tensor_count - 1, false);
@@ -117,6 +133,22 @@ cr_status cr_net_add_into(cr_net *net, const cr_layer_plan *plan, int tensor)
              "%d x %d x %d",
              plan->name, sum->h, sum->w, sum->c, writer_of(net, tensor), out->h, out->w, out->c);
     return close_segment(net, tensor, true);
+}
+
+cr_status cr_net_add_columns(cr_net *net, const cr_layer_plan *plan, int *tensor, int column,
+                             int channels)
+{
+    CR_TRY(add_layer(net, plan));
+    const cr_shape *out = &net->layers[net->layer_count - 1].out;
+    CR_ASSERT(column + out->c <= channels);
+    if (*tensor < 0) {
+        CR_TRY(add_tensor(net, (cr_shape){out->h, out->w, channels}));
+        *tensor = net->tensor_count - 1;
+    }
+    CR_TRY(close_segment(net, *tensor, false));
+    net->segments[net->segment_count - 1].fills = true;
+    net->segments[net->segment_count - 1].column = column;
+    return CR_OK;
 }
 
 int cr_net_current(const cr_net *net)
@@ -207,17 +239,47 @@ static cr_status check_fit(const cr_model *model, const cr_net_plan *plan)
     return CR_OK;
 }
 
+/* A loss gets a value for each class; one with weights makes them, at every step of a window. */
+static cr_status loss_fits(cr_net *net, const cr_layer *loss)
+{
+    const cr_shape *in = &loss->in;
+    if (loss->type->operation == NULL) {
+        CR_CHECK(in->h == 1 && in->w == 1 && in->c == net->classes, CR_BAD_CONFIG,
+                 "layer %s: expected 1 x 1 x %d, a value for each class, found %d x %d x %d",
+                 loss->name, net->classes, in->h, in->w, in->c);
+        return CR_OK;
+    }
+    CR_CHECK(cr_kernel_out(loss) == net->classes, CR_BAD_CONFIG,
+             "layer %s: expected %d classes as the data has, found %d", loss->name, net->classes,
+             cr_kernel_out(loss));
+    net->positions = in->h * in->w;
+    return CR_OK;
+}
+
+/* A window has as many labels as tokens, and every layer sees all of its steps. */
+static cr_status check_windows(const cr_net *net)
+{
+    for (int l = 0; l < net->layer_count; l++) {
+        const cr_layer *layer = &net->layers[l];
+        CR_CHECK(layer->plan.vocabulary == 0 || layer->plan.vocabulary >= net->classes,
+                 CR_BAD_CONFIG, "layer %s: expected a vocabulary of %d as the data has, found %d",
+                 layer->name, net->classes, layer->plan.vocabulary);
+        CR_CHECK(net->positions == 1 || (layer->in.h == net->input.h && layer->in.w == 1),
+                 CR_BAD_CONFIG,
+                 "layer %s: expected %d x 1 positions, the steps of a window, found %d x %d",
+                 layer->name, net->input.h, layer->in.h, layer->in.w);
+    }
+    return CR_OK;
+}
+
 /* The loss gets a value for each class, and there is something to train. */
-static cr_status check_end(const cr_net *net)
+static cr_status check_end(cr_net *net)
 {
     int last = net->layer_count - 1;
     CR_CHECK(net->current == -1, CR_BAD_CONFIG,
              "network: expected a loss as its last layer, found %s",
              last >= 0 ? net->layers[last].name : "no layer");
-    const cr_layer *loss = &net->layers[last];
-    CR_CHECK(loss->in.h == 1 && loss->in.w == 1 && loss->in.c == net->classes, CR_BAD_CONFIG,
-             "layer %s: expected 1 x 1 x %d, a value for each class, found %d x %d x %d",
-             loss->name, net->classes, loss->in.h, loss->in.w, loss->in.c);
+    CR_TRY(loss_fits(net, &net->layers[last]));
     bool has_weights = false;
     for (int s = 0; s < net->segment_count; s++)
         has_weights = has_weights || cr_segment_contraction(net, s) != NULL;
@@ -235,6 +297,7 @@ static cr_status build(cr_net *net, const cr_net_plan *plan)
     CR_TRY(add_tensor(net, net->input));
     CR_TRY(model->build(net, net->options.parameters));
     CR_TRY(check_end(net));
+    CR_TRY(check_windows(net));
     net->layers[net->layer_count - 1].plan.smoothing = net->options.label_smoothing;
     CR_TRY(cr_net_plan_sampling(net));
     CR_TRY(cr_alloc((void **)&net->slots, (size_t)net->tensor_count * sizeof *net->slots));
@@ -291,6 +354,11 @@ void cr_net_free(cr_net **net)
     CR_FREE((*net)->list);
     CR_FREE((*net)->block_of);
     CR_FREE(*net);
+}
+
+bool cr_layer_type_ends(const cr_layer_type *type)
+{
+    return type->loss != NULL || (type->operation != NULL && type->operation->ends);
 }
 
 const cr_parameter *cr_net_parameter(const cr_net *net, int i)

@@ -30,7 +30,7 @@ int cr_resample_examples(const cr_net *net, int s, int samples)
 int cr_resample_outputs(const cr_net *net, int s)
 {
     return cr_sample_count(net->segments[s].backward_ratio, net->sampling.backward.minimum,
-                           net->layers[net->segments[s].consumer].out.c);
+                           cr_kernel_out(&net->layers[net->segments[s].consumer]));
 }
 
 bool cr_resample_thins_inputs(const cr_net *net, int s)

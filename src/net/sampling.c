@@ -35,6 +35,17 @@ static cr_status check_patterns(const cr_net *net)
     return CR_OK;
 }
 
+/* The second sampling is one of plain products. */
+static cr_status check_backward(const cr_net *net)
+{
+    for (int s = 0; s < net->segment_count; s++)
+        CR_CHECK(!cr_segment_apart(net, s), CR_BAD_CONFIG,
+                 "sampling.backward: expected ratio 1 in a network with layer %s, which has no "
+                 "second sampling",
+                 net->layers[net->segments[s].consumer].name);
+    return CR_OK;
+}
+
 static void set_asked(cr_net *net, int s)
 {
     cr_segment *segment = &net->segments[s];
@@ -83,6 +94,7 @@ cr_status cr_net_plan_sampling(cr_net *net)
     cr_schedule_range(&low, &high, &backward->schedule, backward->ratio);
     if (low == 0 || low == 1)
         return CR_OK;
+    CR_TRY(check_backward(net));
     net->backward = cr_backward_method_find(backward->method);
     net->backward_draw = cr_draw_find(backward->draw);
     CR_CHECK(net->backward != NULL && net->backward_draw != NULL, CR_BAD_CONFIG,

@@ -25,6 +25,39 @@ cr_status cr_net_name_state(cr_net *net)
     return CR_OK;
 }
 
+void cr_state_norms(const cr_net *net, int s, double *norms)
+{
+    const cr_layer *layer = &net->layers[net->segments[s].consumer];
+    int n = net->segments[s].n;
+    double all = 0;
+    for (int c = 0; c < n; c++)
+        norms[c] = 0;
+    for (int row = 0; net->state != NULL && row < net->pass_rows; row++) {
+        const float *h = net->state + row * net->state_floats + layer->state_offset + n;
+        for (int c = 0; c < n; c++)
+            norms[c] += (double)h[c] * h[c];
+    }
+    for (int c = 0; c < n; c++)
+        all += norms[c];
+    for (int c = 0; all == 0 && c < n; c++)
+        norms[c] = 1; /* nothing is carried yet: scores are those of the weights */
+}
+
+cr_turn cr_segment_turn(const cr_net *net, int s)
+{
+    const cr_segment *segment = &net->segments[s];
+    const cr_layer *layer = &net->layers[segment->consumer];
+    const cr_tensor *target = segment->target >= 0 ? &net->tensors[segment->target] : NULL;
+    int k = net->pass.training ? segment->pick.k : segment->n;
+    return (cr_turn){.contract = cr_segment_contract(net, s, k, segment->live->k),
+                     .pass = &net->pass,
+                     .pick = net->pass.training ? &segment->pick : NULL,
+                     .y = target != NULL ? target->values : NULL,
+                     .dy = target != NULL ? target->gradient : NULL,
+                     .state = net->state != NULL ? net->state + layer->state_offset : NULL,
+                     .state_stride = net->state_floats};
+}
+
 void cr_net_set_state(cr_net *net, float *state)
 {
     net->state = net->state_floats > 0 ? state : NULL;

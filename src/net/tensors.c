@@ -34,8 +34,8 @@ static void count_users(cr_net *net)
             continue;
         cr_tensor *target = &net->tensors[segment->target];
         const cr_mapping *mapping = net->layers[segment->consumer].type->mapping;
-        bool mixes = mapping != NULL && !mapping->channelwise; /* wants all of its gradient */
-        target->dense = target->dense || segment->adds || mixes;
+        bool mixes = mapping != NULL ? !mapping->channelwise : cr_segment_apart(net, s);
+        target->dense = target->dense || segment->adds || mixes; /* wants all of its gradient */
         target->last_user = s;
         if (target->first_writer < 0)
             target->first_writer = s;
@@ -58,30 +58,41 @@ static void plan_skips(cr_net *net)
 
 bool cr_tensor_is_compact(const cr_net *net, int t)
 {
-    return net->pass.training && net->ahead && net->tensors[t].skips;
+    return t >= 0 && net->pass.training && net->ahead && net->tensors[t].skips;
+}
+
+int cr_segment_channels(const cr_net *net, int s)
+{
+    const cr_layer *layer = &net->layers[net->segments[s].consumer];
+    return cr_segment_apart(net, s) ? cr_kernel_out(layer) : layer->out.c;
 }
 
 int cr_segment_outputs(const cr_net *net, int s)
 {
     const cr_segment *segment = &net->segments[s];
     return cr_tensor_is_compact(net, segment->target) ? segment->live->k
-                                                      : net->layers[segment->consumer].out.c;
+                                                      : cr_segment_channels(net, s);
 }
 
-static const cr_pick *live_of(const cr_net *net, const cr_segment *segment)
+static const cr_pick *live_of(const cr_net *net, int s)
 {
+    const cr_segment *segment = &net->segments[s];
+    if (cr_segment_apart(net, s))
+        return &segment->whole;
     if (segment->target < 0)
         return NULL;
     const cr_tensor *target = &net->tensors[segment->target];
     return target->dense ? &target->all : net->segments[target->reader].active;
 }
 
-static const cr_pick *active_of(const cr_net *net, const cr_segment *segment)
+static const cr_pick *active_of(const cr_net *net, int s)
 {
+    const cr_segment *segment = &net->segments[s];
     const cr_mapping *mapping = net->layers[segment->consumer].type->mapping;
-    if (mapping == NULL)
+    if (mapping == NULL && !cr_segment_recurs(net, s))
         return &segment->pick;
-    return mapping->channelwise ? segment->live : &net->tensors[segment->source].all;
+    return mapping != NULL && mapping->channelwise ? segment->live
+                                                   : &net->tensors[segment->source].all;
 }
 
 void cr_tensors_link(cr_net *net)
@@ -90,8 +101,8 @@ void cr_tensors_link(cr_net *net)
     plan_skips(net);
     for (int s = net->segment_count - 1; s >= 0; s--) {
         cr_segment *segment = &net->segments[s];
-        segment->live = live_of(net, segment);
-        segment->active = active_of(net, segment);
+        segment->live = live_of(net, s);
+        segment->active = active_of(net, s);
     }
 }
 
@@ -179,10 +190,8 @@ float *cr_tensor_gradient_of(const cr_net *net, int s)
     const cr_tensor *source = &net->tensors[segment->source];
     if (segment->source == 0)
         return NULL;
-    bool direct = !source->dense || (!source->has_gradient && segment->active->k == segment->n &&
-                                     segment->n == source->shape.c);
-    bool flattened = segment->n != source->shape.c && segment->active->k == segment->n;
-    return direct || (flattened && !source->has_gradient) ? source->gradient : net->flow;
+    bool whole = segment->active->k == segment->active->n;
+    return !source->dense || (whole && !source->has_gradient) ? source->gradient : net->flow;
 }
 
 /* to [C] at I (+)= from [k] */

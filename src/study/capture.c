@@ -25,12 +25,13 @@ static cr_status find_segment(int *out, const cr_net *net, const char *name)
 
 static cr_conv_sizes sizes_of(const cr_layer *layer, int images)
 {
-    bool dense = layer->parameters[0].rank == 2;
+    const cr_parameter *kernel = &layer->parameters[0];
+    bool dense = kernel->rank == 2;
     return (cr_conv_sizes){.n = images,
                            .h = layer->in.h,
                            .w = layer->in.w,
-                           .in = layer->in.c,
-                           .out = layer->out.c,
+                           .in = kernel->dims[kernel->rank - 2],
+                           .out = kernel->dims[kernel->rank - 1],
                            .kernel = dense ? 1 : layer->plan.kernel,
                            .stride = dense ? 1 : layer->plan.stride,
                            .pad_top = layer->pad_top,

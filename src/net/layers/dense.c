@@ -18,19 +18,26 @@ static const cr_option options[] = {
      .low = 1,
      .high = 1 << 24,
      .help = "outputs"},
+    {.name = "each_position",
+     .kind = CR_OPTION_BOOL,
+     .offset = offsetof(cr_layer_plan, each_position),
+     .fallback = "false",
+     .help = "the same weights at every position, not others for each"},
     {.name = NULL},
 };
 
 static cr_status shape(cr_layer *layer)
 {
     int64_t features = (int64_t)layer->in.h * layer->in.w * layer->in.c;
-    int in = 0;
-    CR_TRY(cr_to_int(&in, features, layer->name));
-    layer->in = (cr_shape){1, 1, in}; /* NHWC rows are the features already */
+    int in = layer->in.c;
+    if (!layer->plan.each_position) { /* NHWC rows are the features already */
+        CR_TRY(cr_to_int(&in, features, layer->name));
+        layer->in = (cr_shape){1, 1, in};
+    }
     int out = layer->plan.width;
     CR_CHECK(out >= 1, CR_BAD_CONFIG, "layer %s: expected a width of at least 1, found %d",
              layer->name, out);
-    layer->out = (cr_shape){1, 1, out};
+    layer->out = (cr_shape){layer->in.h, layer->in.w, out};
     layer->parameter_count = 1;
     layer->parameters[0] = (cr_parameter){.name = "kernel",
                                           .rank = 2,
@@ -50,7 +57,8 @@ static void channel_norms(const cr_layer *layer, double *norms, const double *ro
 
 static cr_dense_sizes sizes_of(const cr_contract *c, int out)
 {
-    return (cr_dense_sizes){c->samples, c->k, out, c->k, out, out};
+    int rows = c->samples * c->layer->in.h * c->layer->in.w;
+    return (cr_dense_sizes){rows, c->k, out, c->k, out, c->ldy > 0 ? c->ldy : out};
 }
 
 static void forward(const cr_contract *c, float *y, const float *x, const float *w)

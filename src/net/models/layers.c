@@ -172,9 +172,10 @@ static cr_status add_layer(const branch *b, const cr_item *item)
     memcpy(&plan, item->values, sizeof plan);
     plan.type = item->kind;
     plan.name = name;
-    CR_CHECK(type->loss == NULL || b->depth == 0, CR_BAD_CONFIG,
+    CR_CHECK(!cr_layer_type_ends(type) || b->depth == 0, CR_BAD_CONFIG,
              "layer %s: expected the loss at the end of the network, found it in a residual", name);
-    bool adds = b->sum >= 0 && !goes_on(b) && type->channelwise == NULL;
+    bool is_one = type->channelwise == NULL && type->expand == NULL;
+    bool adds = b->sum >= 0 && !goes_on(b) && is_one;
     return adds ? cr_net_add_into(b->of->net, &plan, b->sum) : cr_net_add(b->of->net, &plan);
 }
 
