@@ -48,6 +48,18 @@ struct cr_engine {
     void (*dense_weight_gradient)(float *dw, const float *x, const float *dy,
                                   const cr_dense_sizes *sizes, bool accumulate);
 
+    /* The first two for one x of few rows after another and the same w, as in the steps of a
+     * recurrence: w prepared once, as for convolutions, by these sizes with any N ... */
+    int64_t (*repeated_prepared)(const cr_dense_sizes *sizes, bool backward);
+    void (*repeated_prepare)(float *prepared, const float *w, const cr_dense_sizes *sizes,
+                             bool backward);
+    /* ... and bytes of scratch that either product of these sizes or smaller ones wants */
+    size_t (*repeated_work)(const cr_dense_sizes *sizes);
+    void (*repeated_forward)(float *y, const float *x, const float *prepared,
+                             const cr_dense_sizes *sizes, void *work);
+    void (*repeated_input_gradient)(float *dx, const float *dy, const float *prepared,
+                                    const cr_dense_sizes *sizes, void *work);
+
     /* Weights are brought into the form that the products want once a step, for the forward product
      * or (`backward`) for the input gradient: so many floats ... */
     int64_t (*conv_prepared)(const cr_conv_sizes *sizes, bool backward);

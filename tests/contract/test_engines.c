@@ -1,5 +1,5 @@
 /*
- * engines: every engine's three dense products against a naive loop in double and against
+ * engines: every engine's dense products against a naive loop in double and against
  * `reference`, over many sizes; the same bits for 1, 2 and 3 threads.
  *
  * Tolerance: a sum of K products in float, in any order, with or without fused multiply-adds, is
@@ -69,7 +69,7 @@ static void trial_free(trial *t)
     CR_FREE(t->y.at);
 }
 
-/* ---- the three products: how an engine runs them, and what they are ---------------------------
+/* ---- the products: how an engine runs them, and what they are ---------------------------
  */
 
 /* A matrix as it stands in a product, transposed or not: element (i, j) is at i down + j across. */
@@ -126,6 +126,31 @@ static definition define_weight_gradient(const trial *t)
     return (definition){transposed(&t->x), plain(&t->y), t->sizes.n};
 }
 
+static void run_repeated(const cr_engine *e, float *out, const trial *t, bool backward)
+{
+    float *prepared = values_new(e->repeated_prepared(&t->sizes, backward), sizeof(float));
+    void *work = values_new((int64_t)e->repeated_work(&t->sizes), 1);
+    e->repeated_prepare(prepared, t->w.at, &t->sizes, backward);
+    if (backward)
+        e->repeated_input_gradient(out, t->y.at, prepared, &t->sizes, work);
+    else
+        e->repeated_forward(out, t->x.at, prepared, &t->sizes, work);
+    CR_FREE(prepared);
+    CR_FREE(work);
+}
+
+static void run_repeated_forward(const cr_engine *e, float *y, const trial *t, bool accumulate)
+{
+    (void)accumulate;
+    run_repeated(e, y, t, false);
+}
+
+static void run_repeated_gradient(const cr_engine *e, float *dx, const trial *t, bool accumulate)
+{
+    (void)accumulate;
+    run_repeated(e, dx, t, true);
+}
+
 typedef struct product {
     const char *name;
     void (*run)(const cr_engine *engine, float *out, const trial *t, bool accumulate);
@@ -137,7 +162,11 @@ static const product products[] = {
     {"forward", run_forward, define_forward, offsetof(trial, y)},
     {"input gradient", run_input_gradient, define_input_gradient, offsetof(trial, x)},
     {"weight gradient", run_weight_gradient, define_weight_gradient, offsetof(trial, w)},
+    {"repeated forward", run_repeated_forward, define_forward, offsetof(trial, y)},
+    {"repeated input gradient", run_repeated_gradient, define_input_gradient, offsetof(trial, x)},
 };
+
+enum { PRODUCTS = sizeof products / sizeof *products, WEIGHT_GRADIENT = 2 };
 
 static const matrix *result_of(const trial *t, const product *p)
 {
@@ -214,9 +243,9 @@ static void check_sizes(const dimensions *d)
 {
     trial t = trial_new(d);
     for (int e = 0; cr_engines[e] != NULL; e++) {
-        for (int p = 0; p < 3; p++)
+        for (int p = 0; p < PRODUCTS; p++)
             check_product(cr_engines[e], &t, &products[p], false);
-        check_product(cr_engines[e], &t, &products[2], true);
+        check_product(cr_engines[e], &t, &products[WEIGHT_GRADIENT], true);
     }
     trial_free(&t);
 }
@@ -281,7 +310,7 @@ static void threads_do_not_change_the_bits(void **state)
     for (int i = 0; i < LARGE; i++) {
         trial t = trial_new(&large[i]);
         for (int e = 0; cr_engines[e] != NULL; e++)
-            for (int p = 0; p < 3; p++)
+            for (int p = 0; p < PRODUCTS; p++)
                 check_threads(cr_engines[e], &t, &products[p]);
         trial_free(&t);
     }

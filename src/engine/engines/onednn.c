@@ -6,6 +6,7 @@
 #include "dense.h"
 #include "onednn/convolve.h"
 #include "onednn/gradient.h"
+#include "repeated.h"
 
 /* ---- either precision --------------------------------------------------------------------------
  */
@@ -164,6 +165,11 @@ static const cr_engine in_bf16 = {
     .dense_forward = cr_dense_forward,
     .dense_input_gradient = cr_dense_input_gradient,
     .dense_weight_gradient = cr_dense_weight_gradient,
+    .repeated_prepared = cr_repeated_prepared,
+    .repeated_prepare = cr_repeated_prepare,
+    .repeated_work = cr_repeated_work,
+    .repeated_forward = cr_repeated_forward,
+    .repeated_input_gradient = cr_repeated_input_gradient,
     .conv_prepared = bf16_prepared,
     .conv_prepare = bf16_prepare,
     .conv_work = bf16_work,
@@ -180,6 +186,11 @@ const cr_engine cr_engine_onednn = {
     .dense_forward = cr_dense_forward,
     .dense_input_gradient = cr_dense_input_gradient,
     .dense_weight_gradient = cr_dense_weight_gradient,
+    .repeated_prepared = cr_repeated_prepared,
+    .repeated_prepare = cr_repeated_prepare,
+    .repeated_work = cr_repeated_work,
+    .repeated_forward = cr_repeated_forward,
+    .repeated_input_gradient = cr_repeated_input_gradient,
     .conv_prepared = f32_prepared,
     .conv_prepare = f32_prepare,
     .conv_work = f32_work,

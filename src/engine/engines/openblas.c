@@ -4,6 +4,7 @@
  */
 #include "convolution.h"
 #include "dense.h"
+#include "repeated.h"
 
 /* ---- convolutions ----------------------------------------------------------------------------
  */
@@ -74,6 +75,11 @@ const cr_engine cr_engine_openblas = {
     .dense_forward = cr_dense_forward,
     .dense_input_gradient = cr_dense_input_gradient,
     .dense_weight_gradient = cr_dense_weight_gradient,
+    .repeated_prepared = cr_repeated_prepared,
+    .repeated_prepare = cr_repeated_prepare,
+    .repeated_work = cr_repeated_work,
+    .repeated_forward = cr_repeated_forward,
+    .repeated_input_gradient = cr_repeated_input_gradient,
     .conv_prepared = conv_prepared,
     .conv_prepare = conv_prepare,
     .conv_work = conv_work,

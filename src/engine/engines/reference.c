@@ -48,6 +48,42 @@ static void dense_weight_gradient(float *dw, const float *x, const float *dy,
     }
 }
 
+/* The products read w as it is. */
+static int64_t repeated_prepared(const cr_dense_sizes *sizes, bool backward)
+{
+    (void)backward;
+    return (int64_t)sizes->in * sizes->ldw;
+}
+
+static void repeated_prepare(float *prepared, const float *w, const cr_dense_sizes *sizes,
+                             bool backward)
+{
+    (void)backward;
+    for (int i = 0; i < sizes->in; i++)
+        memcpy(prepared + (int64_t)i * sizes->ldw, w + (int64_t)i * sizes->ldw,
+               (size_t)sizes->out * sizeof *w);
+}
+
+static size_t repeated_work(const cr_dense_sizes *sizes)
+{
+    (void)sizes;
+    return 0;
+}
+
+static void repeated_forward(float *y, const float *x, const float *prepared,
+                             const cr_dense_sizes *sizes, void *work)
+{
+    (void)work;
+    dense_forward(y, x, prepared, sizes);
+}
+
+static void repeated_input_gradient(float *dx, const float *dy, const float *prepared,
+                                    const cr_dense_sizes *sizes, void *work)
+{
+    (void)work;
+    dense_input_gradient(dx, dy, prepared, sizes);
+}
+
 /* Where a position of an image stack [N, H, W] lies. */
 typedef struct place {
     int b, row, column;
@@ -171,6 +207,11 @@ const cr_engine cr_engine_reference = {
     .dense_forward = dense_forward,
     .dense_input_gradient = dense_input_gradient,
     .dense_weight_gradient = dense_weight_gradient,
+    .repeated_prepared = repeated_prepared,
+    .repeated_prepare = repeated_prepare,
+    .repeated_work = repeated_work,
+    .repeated_forward = repeated_forward,
+    .repeated_input_gradient = repeated_input_gradient,
     .conv_prepared = conv_prepared,
     .conv_prepare = conv_prepare,
     .conv_work = conv_work,

@@ -13,7 +13,7 @@
  *     dz = (dc j i (1 - i), dc i (1 - j^2), dc c_{t-1} f (1 - f), dh tanh(c) o (1 - o))
  *     dx = dz       dW = sum over t of h_{t-1}^T dz_t, one product       db = sum of dz
  *
- * The product with W is made step by step, [N, k] by [k, 4H].
+ * The product with W is made step by step, [N, k] by [k, 4H], by weights prepared once.
  */
 #include "colrow/net.h"
 
@@ -63,11 +63,12 @@ static cr_status shape(cr_layer *layer)
 /* The arrays of a pass; sample n's begin at n times their size of a sample. */
 typedef struct work {
     int samples, steps, cells, k;
-    float *gates; /* [N, T, 4H] i, j, f, o; of the layer's memory */
-    float *c;     /* [N, T + 1, H] the first those carried; likewise */
-    float *sum;   /* [N, 4H] h_{t-1} W */
-    float *dh;    /* [N, k] what the next step gives to h */
-    float *dc;    /* [N, H] and to c */
+    float *gates;  /* [N, T, 4H] i, j, f, o; of the layer's memory */
+    float *c;      /* [N, T + 1, H] the first those carried; likewise */
+    float *sum;    /* [N, 4H] h_{t-1} W */
+    float *dh;     /* [N, k] what the next step gives to h */
+    float *dc;     /* [N, H] and to c */
+    float *engine; /* its scratch */
 } work;
 
 static work work_of(const cr_contract *c)
@@ -84,12 +85,22 @@ static work work_of(const cr_contract *c)
                   .c = layer->memory + n * layer->in.h * layer->in.c,
                   .sum = scratch,
                   .dh = scratch + n * GATES * cells,
-                  .dc = scratch + n * (GATES + 1) * cells};
+                  .dc = scratch + n * (GATES + 1) * cells,
+                  .engine = scratch + n * (GATES + 2) * cells};
+}
+
+/* Of the product of a step, sample n's row in x or dx coming `ldx` behind that of n - 1. */
+static cr_dense_sizes step_sizes(const cr_contract *c, int ldx, int ldy)
+{
+    int out = c->layer->in.c;
+    return (cr_dense_sizes){c->samples, c->k, out, ldx, out, ldy};
 }
 
 static size_t work_bytes(const cr_contract *c)
 {
-    return (size_t)c->samples * (GATES + 2) * (size_t)c->layer->out.c * sizeof(float);
+    cr_dense_sizes sizes = step_sizes(c, c->k, c->layer->in.c);
+    return (size_t)c->samples * (GATES + 2) * (size_t)c->layer->out.c * sizeof(float) +
+           c->engine->repeated_work(&sizes);
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
@@ -130,9 +141,10 @@ static void contract(const cr_turn *turn, const work *a, int t)
         memset(a->sum, 0, (size_t)a->samples * (size_t)out * sizeof *a->sum);
         return;
     }
-    cr_dense_sizes sizes = {a->samples, a->k, out, (int)(kept != NULL ? stride : h.stride),
-                            out,        out};
-    turn->contract.engine->dense_forward(a->sum, kept != NULL ? kept : h.h, turn->w, &sizes);
+    cr_dense_sizes sizes =
+        step_sizes(&turn->contract, (int)(kept != NULL ? stride : h.stride), out);
+    turn->contract.engine->repeated_forward(a->sum, kept != NULL ? kept : h.h, turn->w, &sizes,
+                                            a->engine);
 }
 
 /* One sample's step: z [4H] = x + sum + b becomes the gates; c and h [H]. */
@@ -243,9 +255,9 @@ static void step_backward(const cr_turn *turn, const work *a, int t)
     if (t == 0)
         return;
     int out = GATES * a->cells;
-    cr_dense_sizes sizes = {a->samples, a->k, out, a->k, out, a->steps * out};
-    turn->contract.engine->dense_input_gradient(a->dh, turn->dx + (int64_t)t * out, turn->w,
-                                                &sizes);
+    cr_dense_sizes sizes = step_sizes(&turn->contract, a->k, a->steps * out);
+    turn->contract.engine->repeated_input_gradient(a->dh, turn->dx + (int64_t)t * out, turn->w,
+                                                   &sizes, a->engine);
 }
 
 /* db [4H] (+)= the sum of dz [rows, 4H] */
@@ -287,7 +299,20 @@ static void channel_norms(const cr_layer *layer, double *norms, const double *ro
     memcpy(norms, rows, (size_t)layer->out.c * sizeof *norms); /* a channel is one row */
 }
 
-static const cr_contraction contraction = {.channel_norms = channel_norms, .work = work_bytes};
+static int64_t prepared(const cr_contract *c, bool backward)
+{
+    cr_dense_sizes sizes = step_sizes(c, c->k, c->layer->in.c);
+    return c->engine->repeated_prepared(&sizes, backward);
+}
+
+static void prepare(const cr_contract *c, float *prepared_w, const float *w, bool backward)
+{
+    cr_dense_sizes sizes = step_sizes(c, c->k, c->layer->in.c);
+    c->engine->repeated_prepare(prepared_w, w, &sizes, backward);
+}
+
+static const cr_contraction contraction = {
+    .channel_norms = channel_norms, .prepared = prepared, .prepare = prepare, .work = work_bytes};
 
 static const cr_operation operation = {.recurs = true, .forward = forward, .backward = backward};
 
