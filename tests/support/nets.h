@@ -290,8 +290,10 @@ static inline void net_poison(cr_net *net)
                       (int64_t)net->rows * tensor->shape.h * tensor->shape.w * tensor->shape.c);
         values_poison(tensor->gradient, net_gradient_floats(net, tensor));
     }
-    for (int l = 0; l < net->layer_count; l++)
+    for (int l = 0; l < net->layer_count; l++) {
         net_poison_layer(&net->layers[l]);
+        values_poison(net->layers[l].memory, net->rows * net->layers[l].memory_floats);
+    }
     if (net->backward != NULL) /* the copies lie one behind the other */
         values_poison(net->thin.x, net->thin.prepared - net->thin.x);
     values_poison(net->flow, flow);
