@@ -20,9 +20,11 @@ static void input_gradient(cr_net *net, int s, float *dx, const float *dy)
     const cr_segment *segment = &net->segments[s];
     const cr_layer *layer = &net->layers[segment->consumer];
     if (layer->type->mapping != NULL) {
+        const cr_layer mapping = cr_segment_mapping(net, s);
         const cr_pick *active = segment->active;
-        cr_tile channels = {.k = active->k, .index = active->k == active->n ? NULL : active->index};
-        layer->type->mapping->backward(layer, dx, dy, segment->input, &channels, net->pass_rows);
+        cr_tile channels = {.k = active->k,
+                            .index = active->k == mapping.in.c ? NULL : active->index};
+        layer->type->mapping->backward(&mapping, dx, dy, segment->input, &channels, net->pass_rows);
         return;
     }
     cr_contract c = cr_segment_contract(net, s, segment->pick.k, segment->live->k);

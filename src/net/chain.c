@@ -50,9 +50,10 @@ void cr_chain_write(cr_net *net, int s)
     segment->input = segment->x;
     if (segment->kept == NULL)
         return;
-    const int *index = cr_pick_is_all(&segment->pick) ? NULL : segment->pick.index;
+    const cr_pick *pick = cr_segment_inputs(net, s);
+    const int *index = cr_pick_is_all(pick) ? NULL : pick->index;
     cr_cut cut = cr_cut_of(cr_segment_rows(net, s));
-    int k = segment->pick.k;
+    int k = pick->k;
     segment->input = segment->kept;
 #pragma omp parallel for schedule(static) if (cr_worth_threads((int64_t)cut.rows * k))
     for (int t = 0; t < cut.count; t++) {
@@ -133,8 +134,8 @@ static void moments(cr_net *net, int s, int layers, double *sums, double *square
 {
     const cr_segment *segment = &net->segments[s];
     bool compact = cr_tensor_is_compact(net, segment->source);
-    int n = compact ? segment->pick.k : segment->n;
-    const int *index = compact ? segment->pick.index : NULL;
+    int n = compact ? segment->active->k : segment->n;
+    const int *index = compact ? segment->active->index : NULL;
     cr_cut cut = cr_cut_of(cr_segment_rows(net, s));
 #pragma omp parallel for schedule(static)                                                          \
     num_threads(net->threads) if (cr_worth_threads((int64_t)cut.rows * n))
@@ -152,8 +153,8 @@ static void moments(cr_net *net, int s, int layers, double *sums, double *square
         }
     }
     if (compact) {
-        spread(sums, &segment->pick);
-        spread(squares, &segment->pick);
+        spread(sums, segment->active);
+        spread(squares, segment->active);
     }
 }
 

@@ -22,6 +22,13 @@ bool cr_tensor_is_compact(const cr_net *net, int t);
 /* Output channels of segment s, all of them: those of its kernel where it is apart. */
 int cr_segment_channels(const cr_net *net, int s);
 
+/* Channels of its source that segment s goes on with: those picked or, of a compact source, all
+ * that there are. */
+const cr_pick *cr_segment_inputs(const cr_net *net, int s);
+
+/* The mapping at the end of segment s; of a compact source, as if it had no other channels. */
+cr_layer cr_segment_mapping(const cr_net *net, int s);
+
 /* Channels that the contraction of segment s works out in this pass. */
 int cr_segment_outputs(const cr_net *net, int s);
 

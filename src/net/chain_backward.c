@@ -33,15 +33,15 @@ static int lowest(const stage *st, int high, bool has_sums)
     return low;
 }
 
-/* The strip's rows and channels of what a layer kept. A mapping keeps all channels: those wanted
- * are gathered from it. */
+/* The strip's rows and channels of what a layer kept. A mapping keeps all channels that it gets:
+ * those wanted are gathered from it. */
 static const float *kept_at(const stage *st, const float *values, const cr_tile *strip,
                             float *scratch)
 {
-    const cr_segment *segment = &st->net->segments[st->s];
-    if (values == NULL || strip->k == segment->pick.k)
+    const cr_pick *inputs = cr_segment_inputs(st->net, st->s);
+    if (values == NULL || strip->k == inputs->k)
         return values == NULL ? NULL : values + strip->first_row * strip->k;
-    cr_tile_gather(scratch, values, segment->n, strip);
+    cr_tile_gather(scratch, values, inputs->k, strip);
     return scratch;
 }
 

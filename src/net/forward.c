@@ -198,7 +198,8 @@ static void consume(cr_net *net, int s, float *y, const float *x, const float *w
 {
     const cr_layer *layer = &net->layers[net->segments[s].consumer];
     if (layer->type->mapping != NULL) {
-        layer->type->mapping->forward(layer, y, x, net->pass_rows);
+        const cr_layer mapping = cr_segment_mapping(net, s);
+        layer->type->mapping->forward(&mapping, y, x, net->pass_rows);
         return;
     }
     cr_contract c = cr_segment_contract(net, s, k, layer->out.c);

@@ -75,16 +75,16 @@ void cr_gradient_add_statistics(cr_net *net, bool first)
     }
 }
 
-/* A layer's running statistics of the channels that segment s had worked out, all of them or, of a
- * compact source, those picked: from their sums. */
+/* A layer's running statistics of the channels that segment s had, of a compact source not all:
+ * from their sums. */
 static void follow(cr_net *net, int s, const cr_layer *layer, const float *sums, int micro_batches)
 {
-    const cr_pick *pick = &net->segments[s].pick;
+    const cr_pick *active = net->segments[s].active;
     bool compact = cr_tensor_is_compact(net, net->segments[s].source);
     int64_t channels = layer->in.c;
     double keep = layer->plan.momentum;
-    for (int j = 0; j < (compact ? pick->k : channels); j++) {
-        int64_t c = compact ? pick->index[j] : j;
+    for (int j = 0; j < (compact ? active->k : channels); j++) {
+        int64_t c = compact ? active->index[j] : j;
         for (int64_t i = c; i < layer->statistics; i += channels) { /* mean, variance */
             float *running = &net->statistics[layer->statistics_offset + i];
             double seen = (double)sums[layer->statistics_offset + i] / micro_batches;

@@ -45,14 +45,32 @@ static void count_users(cr_net *net)
             net->tensors[t].dense || net->tensors[t].readers != 1 || !net->liveness;
 }
 
-/* From contraction to contraction: a mapping between them wants all channels. */
+static bool maps_channels(const cr_net *net, int s)
+{
+    const cr_mapping *mapping = net->layers[net->segments[s].consumer].type->mapping;
+    return mapping != NULL && mapping->channelwise;
+}
+
+/* Are there channels of tensor t that no contraction wants, known before the step? */
+static bool has_unwanted(const cr_net *net, int t)
+{
+    const cr_tensor *tensor = &net->tensors[t];
+    if (tensor->dense || tensor->reader == 0)
+        return false;
+    return maps_channels(net, tensor->reader)
+               ? has_unwanted(net, net->segments[tensor->reader].target)
+               : cr_segment_contraction(net, tensor->reader) != NULL;
+}
+
+/* From contraction to contraction, through channelwise mappings between them. */
 static void plan_skips(cr_net *net)
 {
     for (int t = 1; t < net->tensor_count; t++) {
         cr_tensor *tensor = &net->tensors[t];
-        tensor->skips = net->sampling.lookahead && !tensor->dense &&
-                        cr_segment_contraction(net, tensor->first_writer) != NULL &&
-                        cr_segment_contraction(net, tensor->reader) != NULL;
+        int writer = tensor->first_writer;
+        bool can = cr_segment_contraction(net, writer) != NULL ||
+                   (maps_channels(net, writer) && net->tensors[net->segments[writer].source].skips);
+        tensor->skips = net->sampling.lookahead && can && has_unwanted(net, t);
     }
 }
 
@@ -65,6 +83,21 @@ int cr_segment_channels(const cr_net *net, int s)
 {
     const cr_layer *layer = &net->layers[net->segments[s].consumer];
     return cr_segment_apart(net, s) ? cr_kernel_out(layer) : layer->out.c;
+}
+
+const cr_pick *cr_segment_inputs(const cr_net *net, int s)
+{
+    const cr_segment *segment = &net->segments[s];
+    return cr_tensor_is_compact(net, segment->source) ? segment->active : &segment->pick;
+}
+
+cr_layer cr_segment_mapping(const cr_net *net, int s)
+{
+    const cr_segment *segment = &net->segments[s];
+    cr_layer layer = net->layers[segment->consumer];
+    if (cr_tensor_is_compact(net, segment->source))
+        layer.in.c = layer.out.c = segment->active->k;
+    return layer;
 }
 
 int cr_segment_outputs(const cr_net *net, int s)

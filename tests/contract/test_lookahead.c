@@ -200,7 +200,7 @@ static void check_input(const pair *p, int s, int c, const float *norms, const f
 {
     const cr_net *net = p->ahead;
     const cr_segment *segment = &net->segments[s];
-    bool worked_out = !net->tensors[segment->source].skips || has(&segment->pick, c);
+    bool worked_out = !net->tensors[segment->source].skips || has(segment->active, c);
     int64_t at = segment->remembered_offset + c;
     if (segment->squares != NULL)
         check_channel(net->remembered[at], p->plain->remembered[at], norms[at], worked_out);
@@ -296,6 +296,24 @@ static void the_forward_product_shrinks_too(void **state)
     cr_net_free(&net);
 }
 
+/* conv1 of cnn_mnist works out what conv2, behind a pooling layer, keeps; before the flatten all.
+ */
+static void it_reaches_through_pooling(void **state)
+{
+    (void)state;
+    net_wish wish = looking_ahead(1);
+    cr_net *net = net_new(&wish);
+    net_batch batch = net_batch_new(net, ROWS);
+    first_step(net, &batch);
+    int64_t before[2] = {net->segments[0].macs[0].executed, net->segments[2].macs[0].executed};
+    (void)net_step(net, &batch, 4);
+    assert_int_equal(net->segments[2].pick.k, 12); /* of 32 */
+    assert_int_equal(net->segments[0].macs[0].executed - before[0], before[0] / 32 * 12);
+    assert_int_equal(net->segments[2].macs[0].executed, 2 * before[1]);
+    net_batch_free(&batch);
+    cr_net_free(&net);
+}
+
 static void it_wants_picks_that_are_known(void **state)
 {
     (void)state;
@@ -315,6 +333,7 @@ int main(void)
         cmocka_unit_test(statistics_and_norms_of_the_others_stay),
         cmocka_unit_test(an_evaluation_sees_all_channels),
         cmocka_unit_test(the_forward_product_shrinks_too),
+        cmocka_unit_test(it_reaches_through_pooling),
         cmocka_unit_test(it_wants_picks_that_are_known),
     };
     cr_engine_set_threads(1);
