@@ -283,7 +283,7 @@ static void the_forward_product_shrinks_too(void **state)
     cr_macs before = cr_net_counted(net);
     (void)net_step(net, &batch, 4);
     cr_macs after = cr_net_counted(net), planned = {0};
-    int64_t executed = 2 * (2 * 313 * 200 + 3 * 200 * 200 + 3 * 200 * 10);
+    int64_t executed = INT64_C(2) * (2 * 313 * 200 + 3 * 200 * 200 + 3 * 200 * 10);
     assert_int_equal(after.executed - before.executed, executed);
     assert_int_equal(after.paper - before.paper, before.paper);
     for (int s = 0; s < 3; s++)

@@ -59,7 +59,7 @@ static void norms_are_those_of_all_micro_batches(void **state)
         cr_net *net = net_new(&kinds[kind]);
         cr_net *other = net_new(&plain);
         net_batch batch = net_batch_new(net, BATCH);
-        counter c = {net, values_new(net->segment_count * MOST, sizeof(double))};
+        counter c = {net, values_new((int64_t)net->segment_count * MOST, sizeof(double))};
         const cr_agreement agreement = {&c, count};
         int remembered = 0;
         step(net, &batch, 6);
