@@ -231,6 +231,7 @@ static cr_status collect(collection *all, const char *const *paths, int count)
 {
     for (int i = 0; i < count; i++)
         CR_TRY(is_run(paths[i]) ? add_run(all, paths[i]) : add_below(all, paths[i]));
+    CR_CHECK(all->scaling->cells != NULL, CR_BAD_DATA, "expected a run, found none");
     return CR_OK;
 }
 
