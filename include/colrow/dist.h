@@ -70,7 +70,7 @@ struct cr_dist {
     cr_agreement agreement; /* for cr_net_begin */
     cr_sharing sharing;     /* of batch norm's statistics */
     int *message;           /* a pick as it travels; owned */
-    double *norms;          /* [channels] of another rank, on their way into a sum; owned */
+    double *norms;          /* of another rank, on their way into a sum: see sum.h; owned */
     int *owners;            /* [micro_batches_most] rank of each, deterministic only; owned */
     int micro_batches_most;
 

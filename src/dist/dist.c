@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "modes.h"
+#include "sum.h"
 #include "tail.h"
 
 static const cr_dist_wire wires[] = {
@@ -121,33 +122,6 @@ cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options 
     return CR_OK;
 }
 
-/* Batch norm's sums of all ranks; each has one micro-batch under way. */
-static cr_status sum_statistics(void *self, double *values, int count)
-{
-    cr_dist *dist = self;
-    cr_phase previous = cr_phase_enter(CR_PHASE_AGREE);
-    CR_TRY(cr_comm_sum(dist->comm, values, count));
-    dist->wire_bytes += count * (int64_t)sizeof *values;
-    cr_phase_leave(previous);
-    return CR_OK;
-}
-
-static cr_status share_statistics(cr_dist *dist)
-{
-    int ranks = cr_comm_size(dist->comm);
-    if (!dist->options.batch_norm.sync)
-        return CR_OK;
-    CR_CHECK(
-        dist->micro_batches_most == ranks, CR_BAD_CONFIG,
-        "network.batch_norm.sync: expected one micro-batch a rank (%d), as all of a batch must be "
-        "under way together, found %d a step; set micro_batch to batch / ranks",
-        ranks, dist->micro_batches_most);
-    dist->sharing = (cr_sharing){dist, sum_statistics};
-    if (ranks > 1)
-        cr_net_share(dist->net, &dist->sharing);
-    return CR_OK;
-}
-
 /* Rounded up, so that rank 0 has micro-batch 0, which picks are made from, whatever the number. */
 static int share_start(int micro_batches, int rank, int ranks)
 {
@@ -170,14 +144,6 @@ static int longest_message(const cr_net *net)
     return 2 + 2 * most;
 }
 
-static size_t most_channels(const cr_net *net)
-{
-    int most = 0;
-    for (int s = 0; s < net->segment_count; s++)
-        most = net->segments[s].n > most ? net->segments[s].n : most;
-    return (size_t)most;
-}
-
 /* Partial sums that a run of so many leaves can need at once: two of each level, and a new one. */
 static int parts_needed(int leaves)
 {
@@ -193,7 +159,7 @@ static cr_status make_buffers(cr_dist *dist)
     int most = (dist->micro_batches_most + cr_comm_size(dist->comm) - 1) / cr_comm_size(dist->comm);
     size_t bytes = (size_t)cr_net_gradient_floats(net) * sizeof(float);
     CR_TRY(cr_alloc((void **)&dist->message, (size_t)longest_message(net) * sizeof *dist->message));
-    CR_TRY(cr_alloc((void **)&dist->norms, most_channels(net) * sizeof *dist->norms));
+    CR_TRY(cr_alloc((void **)&dist->norms, cr_sum_most(net) * sizeof *dist->norms));
     if (!dist->mode->equal)
         CR_TRY(cr_alloc((void **)&dist->dense, bytes));
     if (dist->wire->rounds)
@@ -267,7 +233,7 @@ cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm 
     dist->bucket = bucket_of(dist);
     cr_status status = make_buffers(dist);
     if (status == CR_OK)
-        status = share_statistics(dist);
+        status = cr_sum_statistics(dist);
     if (status != CR_OK) {
         cr_dist_free(&dist);
         return status;

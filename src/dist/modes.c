@@ -17,6 +17,7 @@
  * summed along a fixed tree.
  */
 #include "modes.h"
+#include "sum.h"
 
 #include <string.h>
 
@@ -80,15 +81,8 @@ static cr_status choose_global(void *self, cr_net *net, int segment, cr_pick *pi
     cr_dist *dist = self;
     int n = net->segments[segment].n;
     double *norms = cr_net_norms(net, segment);
-    if (norms != NULL && cr_comm_size(dist->comm) > 1) {
-        cr_phase previous = cr_phase_enter(CR_PHASE_AGREE);
-        if (dist->options.deterministic)
-            CR_TRY(cr_comm_sum_fixed(dist->comm, norms, n, dist->norms));
-        else
-            CR_TRY(cr_comm_sum(dist->comm, norms, n));
-        dist->wire_bytes += n * (int64_t)sizeof *norms;
-        cr_phase_leave(previous);
-    }
+    if (norms != NULL)
+        CR_TRY(cr_sum_over_ranks(dist, norms, n));
     return cr_net_draw(net, segment, pick, 0);
 }
 

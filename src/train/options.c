@@ -291,7 +291,12 @@ cr_status cr_options_settle(cr_run_options *options, int ranks)
              "micro_batch: a batch of %d in micro-batches of %d makes %d of them, too few for %d "
              "ranks; micro_batch %d would do, or at most %d ranks",
              options->batch, options->micro_batch, micro_batches, ranks, fitting, micro_batches);
-    if (cr_data_set_find(options->data.kind)->text)
+    bool text = cr_data_set_find(options->data.kind)->text;
+    CR_CHECK(!text || options->batch_schedule.count == 0, CR_BAD_CONFIG,
+             "batch_schedule: expected none with a text (data.kind: %s), which is cut into as many "
+             "streams as `batch` has samples",
+             options->data.kind);
+    if (text)
         options->data.shuffle = false; /* what a stream carries fits its next window alone */
     return cr_course_settle(options, ranks);
 }

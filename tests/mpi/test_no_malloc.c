@@ -130,7 +130,7 @@ static void check_steps(const cr_dist_options *options, const net_wish *wish)
     ASSERT_OK(cr_net_create(&net, &plan));
     cr_net_initialize(net);
     rig t = {.batch = net_batch_new(net, ROWS * MICRO_BATCHES)};
-    updater_start(&t.update, net, "adam");
+    updater_start(&t.update, net, "lamb"); /* the rule with the most passes */
     ASSERT_OK(cr_dist_create(&t.dist, options, comm, net, MICRO_BATCHES));
     for (uint32_t number = 0; number < 2; number++)
         step(&t, number);

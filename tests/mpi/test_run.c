@@ -208,7 +208,7 @@ static void growing_batches_resume_from_anywhere(void **state)
     (void)state;
     const char *const grows[] = {"batch_schedule={1: 100, 2: 200}", "checkpoint.every_steps=1",
                                  "checkpoint.keep=0", "learning_rate.warmup_epochs=1.5", NULL};
-    const int from[] = {24, 25, 30, 38};
+    const int from[] = {24, 30, 38};
     cr_run *run = NULL;
     make_run(&run, grows, "grows", false);
     ASSERT_OK(cr_run_train(run));

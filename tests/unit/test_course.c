@@ -82,12 +82,23 @@ static void bad_schedules_are_refused(void **state)
     refuse("batch_schedule={1: 16}", "expected at least a micro-batch of 16 for each of 2 ranks");
 }
 
+static void texts_have_one_batch(void **state)
+{
+    (void)state;
+    static cr_run_options options;
+    const char *const overrides[] = {"data.kind=text", "batch_schedule={1: 96}"};
+    ASSERT_OK(cr_options_parse(&options, text, "test", overrides, 2));
+    ASSERT_FAILS(cr_options_settle(&options, 2), CR_BAD_CONFIG,
+                 "batch_schedule: expected none with a text (data.kind: text)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_follow_each_other),
         cmocka_unit_test(parts_of_epochs_are_rounded),
         cmocka_unit_test(bad_schedules_are_refused),
+        cmocka_unit_test(texts_have_one_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
