@@ -58,6 +58,9 @@ if [[ -z ${COLROW_BRIEF:-} ]]; then
         agreement=weights sampling.scores=weight_norm
     agrees weights "${sampled[@]}" sampling.draw=replacement sampling.scale=true \
         agreement=weights sampling.scores=weight_norm
+    agrees lars "${sampled[@]}" 'optimizer={rule: lars, trust: 0.02}' learning_rate.base=0.5
+    agrees lamb "${sampled[@]}" optimizer.rule=lamb optimizer.clip_norm=1 \
+        'batch_schedule={1: 120}' network.label_smoothing=0.1
     # 1200 samples in batches of 64: the last has 48, 5 micro-batches, one of them of 8
     agrees partial "${sampled[@]}" batch=64
     agrees tiny-weights "${sampled[@]}" data.validation=232 agreement=weights \
