@@ -84,7 +84,7 @@ struct cr_layer {
     int64_t statistics;        /* floats of running statistics: 2 C for batch_norm, else 0 ... */
     int64_t statistics_offset; /* ... and where they begin in the net's flat array */
     float *factors;            /* [2, C] batch_norm: y = factors[0] x + factors[1]; of the arena */
-    double *moments; /* [3, C] mean, 1 / sqrt(variance + epsilon), variance of the batch ... */
+    double *moments;  /* [3, C] mean, 1 / sqrt(variance + epsilon), variance of the batch ... */
     int64_t observed; /* ... and of how many rows; of all that a cr_sharing adds up */
     float *lines;     /* [3, C] batch_norm: dx = lines[0] dy + lines[1] x + lines[2], kept ones */
 };

@@ -123,6 +123,7 @@ typedef struct cr_rate_options {
     double factor;        /* steps, exponential: what the rate is multiplied by */
     int64_t every_steps;  /* exponential: updates between two applications of `factor`; 0: once an
                              epoch */
+    int hold_epochs;      /* exponential, once an epoch: epochs before the first `factor` */
     double final;         /* cosine: the rate at the end */
     int64_t warmup_steps; /* updates over which the rate grows linearly; 0: none, or ... */
     double warmup_epochs; /* ... as many as so many epochs have */

@@ -11,7 +11,7 @@
  *     warm-up       S + (B - S) (t + 1) / W     for t < W (Goyal et al. 2017: gradual)
  *     constant      B
  *     steps         B factor^(how many of `at` are <= t)
- *     exponential   B factor^floor(t / every_steps), or factor^epochs
+ *     exponential   B factor^floor(t / every_steps), or B factor^max(0, epochs - hold_epochs + 1)
  *     cosine        final + (B - final) (1 + cos(pi (t - W) / (T - W))) / 2
  *                   (Loshchilov & Hutter 2017, eq. (5), one period; `final` is met at t = T)
  */
@@ -55,9 +55,10 @@ static double rate_steps(const cr_rate *rate, const moment *now)
 
 static double rate_exponential(const cr_rate *rate, const moment *now)
 {
-    int64_t every = rate->options.every_steps;
-    int64_t times = every > 0 ? now->step / every : now->epochs;
-    return rate->base * pow(rate->options.factor, (double)times);
+    const cr_rate_options *options = &rate->options;
+    int64_t every = options->every_steps;
+    int64_t times = every > 0 ? now->step / every : now->epochs - options->hold_epochs + 1;
+    return rate->base * pow(options->factor, times > 0 ? (double)times : 0);
 }
 
 static double rate_cosine(const cr_rate *rate, const moment *now)
@@ -153,6 +154,9 @@ cr_status cr_rate_check(const cr_rate_options *options)
     CR_CHECK(chosen->uses_at || options->at.count == 0, CR_BAD_CONFIG,
              "learning_rate.at: expected none, as schedule '%s' does not use it, found %d",
              chosen->name, options->at.count);
+    CR_CHECK(options->every_steps == 0 || options->hold_epochs == 1, CR_BAD_CONFIG,
+             "learning_rate.hold_epochs: expected 1 with every_steps %lld, found %d",
+             (long long)options->every_steps, options->hold_epochs);
     CR_CHECK(
         options->warmup_steps == 0 || options->warmup_epochs == 0, CR_BAD_CONFIG,
         "learning_rate.warmup_epochs: expected either warmup_steps or warmup_epochs, found both "
@@ -233,6 +237,13 @@ const cr_option cr_rate_option_table[] = {
      .low = 0,
      .high = 1e15,
      .help = "exponential: updates between two factors; 0: once an epoch"},
+    {.name = "hold_epochs",
+     .kind = CR_OPTION_INT,
+     .offset = offsetof(cr_rate_options, hold_epochs),
+     .fallback = "1",
+     .low = 1,
+     .high = INT_MAX,
+     .help = "exponential, once an epoch: epochs before the first factor"},
     {.name = "final",
      .kind = CR_OPTION_REAL,
      .offset = offsetof(cr_rate_options, final),

@@ -354,7 +354,14 @@ static void exponential_is_a_staircase(void **state)
     ASSERT_NEAR(rate_at(&options, 6, 100, 7), 2.0, TINY); /* once an epoch of 7 */
     ASSERT_NEAR(rate_at(&options, 7, 100, 7), 1.0, TINY);
     ASSERT_NEAR(rate_at(&options, 21, 100, 7), 0.25, TINY);
+    options.hold_epochs = 3;
+    ASSERT_OK(cr_rate_check(&options));
+    ASSERT_NEAR(rate_at(&options, 20, 100, 7), 2.0, TINY);
+    ASSERT_NEAR(rate_at(&options, 21, 100, 7), 1.0, TINY);
+    ASSERT_NEAR(rate_at(&options, 28, 100, 7), 0.5, TINY);
     options.every_steps = 2;
+    ASSERT_FAILS(cr_rate_check(&options), CR_BAD_CONFIG, "hold_epochs: expected 1");
+    options.hold_epochs = 1;
     ASSERT_NEAR(rate_at(&options, 1, 100, 7), 2.0, TINY);
     ASSERT_NEAR(rate_at(&options, 7, 100, 7), 0.25, TINY);
 }
