@@ -144,6 +144,12 @@ static const char *const pairs[][2] = {
                    "64") "batch_norm, relu: {slope: 0.1}, average_pool, dense: {name: fc, "
                          "features: 10}, bias, "
                          "softmax_cross_entropy]}"},
+    {"{model: lstm, vocabulary: 12, hidden: 8, layers: 2, unroll: 5, forget_bias: 1}",
+     "{model: layers, input: [5, 1, 1], classes: 12, layers: ["
+     "embedding: {features: 8, vocabulary: 12}, dropout: {rate: 0.5}, "
+     "lstm: {name: lstm1, features: 8, forget_bias: 1}, dropout: {rate: 0.5}, "
+     "lstm: {name: lstm2, features: 8, forget_bias: 1}, dropout: {rate: 0.5}, "
+     "softmax_projection: {name: projection, classes: 12}]}"},
 };
 
 /* The gradients of some steps of a net, whose weights stay, one behind the other. */
@@ -328,12 +334,45 @@ static void lists_that_do_not_fit_are_refused(void **state)
         {"dense: {name: a, features: 5},\n dense: {name: a, features: 5}, softmax_cross_entropy",
          "layer a: expected another name, found a second kernel of this one"},
         {"dense: {name: ../a, features: 5}", "line 2: expected a name of letters, digits"},
+        {"embedding: {features: 8, vocabulary: 5}" END,
+         "layer embedding_1: expected one token at each position, found 4 values"},
+        {"lstm: {features: 8}" END,
+         "layer lstm_1.recurrent: expected a window of steps x 1 x 4 values a cell, found 6 x 6"},
+        {CONV ", softmax_projection: {classes: 5}",
+         "layer conv2d_1: expected 6 x 1 positions, the steps of a window, found 6 x 6"},
         {"residual: {name: 0123456789012345678901234567890123456789, layers: [\n"
          "dense: {name: 0123456789012345678901234567890123456789, features: 5}]}",
          "expected a name shorter than 64 bytes"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_refused(cases[i][0], cases[i][1]);
+}
+
+/* Windows of 4 tokens out of 9. */
+static void lists_for_windows_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    const char *const cases[][2] = {
+        {"embedding: {features: 8, vocabulary: 5}, softmax_projection: {classes: 9}",
+         "layer embedding_1: expected a vocabulary of 9 as the data has, found 5"},
+        {"embedding: {features: 8, vocabulary: 9}, softmax_projection: {classes: 7}",
+         "layer softmax_projection_1: expected 9 classes as the data has, found 7"},
+        {"dropout: {rate: 0.5}, embedding: {features: 8, vocabulary: 9}",
+         "layer embedding_1: expected a tensor of its own before it"},
+        {"embedding: {features: 8, vocabulary: 9}, max_pool: {kernel: 2}, "
+         "softmax_projection: {classes: 9}",
+         "layer softmax_projection_1: expected 4 x 1 positions, the steps of a window, found 2"},
+        {"embedding: {features: 7, vocabulary: 9}, lstm_cell, softmax_projection: {classes: 9}",
+         "layer lstm_cell_1: expected a window of steps x 1 x 4 values a cell, found 4 x 1 x 7"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_net *net = NULL;
+        char text[1024];
+        (void)snprintf(text, sizeof text,
+                       "{model: layers, input: [4, 1, 1], classes: 9, layers: [%s]}", cases[i][0]);
+        cr_net_plan plan = plan_of(text, 1, 1);
+        ASSERT_FAILS(cr_net_create(&net, &plan), CR_BAD_CONFIG, cases[i][1]);
+    }
 }
 
 /* The data's own shape counts, and must be the one that a list asks for. */
@@ -370,6 +409,7 @@ int main(void)
         cmocka_unit_test(residuals_add_what_they_say),
         cmocka_unit_test(layers_without_a_name_get_one),
         cmocka_unit_test(lists_that_do_not_fit_are_refused),
+        cmocka_unit_test(lists_for_windows_that_do_not_fit_are_refused),
         cmocka_unit_test(input_and_classes_are_the_datas),
     };
     cr_engine_set_threads(1);

@@ -154,16 +154,29 @@ static inline int64_t net_features(const cr_net *net)
 typedef struct net_batch {
     int rows;
     float *x;    /* [rows, features]; owned */
-    int *labels; /* [rows]; owned */
+    int *labels; /* [rows, positions]; owned */
 } net_batch;
+
+/* Tokens of windows. */
+static inline void net_tokens(float *x, int count, int classes, uint32_t which)
+{
+    int *tokens = values_new(count, sizeof(int));
+    values_labels(tokens, count, classes, which);
+    for (int i = 0; i < count; i++)
+        x[i] = (float)tokens[i];
+    CR_FREE(tokens);
+}
 
 static inline net_batch net_batch_new(const cr_net *net, int rows)
 {
     net_batch batch = {.rows = rows};
     batch.x = values_new(rows * net_features(net), sizeof(float));
-    batch.labels = values_new(rows, sizeof(int));
-    values_uniform(batch.x, rows * net_features(net), 30);
-    values_labels(batch.labels, rows, net->classes, 31);
+    batch.labels = values_new((int64_t)rows * net->positions, sizeof(int));
+    if (net->positions > 1)
+        net_tokens(batch.x, rows * net->positions, net->classes, 30);
+    else
+        values_uniform(batch.x, rows * net_features(net), 30);
+    values_labels(batch.labels, rows * net->positions, net->classes, 31);
     return batch;
 }
 
@@ -179,8 +192,8 @@ static inline void net_pass(cr_net *net, cr_result *result, const net_batch *bat
                             int rows, bool fresh)
 {
     const float *x = batch->x + first * net_features(net);
-    ASSERT_OK(cr_net_forward(net, result, x, batch->labels + first, rows, (uint32_t)first,
-                             1.0 / batch->rows));
+    const int *labels = batch->labels + (int64_t)first * net->positions;
+    ASSERT_OK(cr_net_forward(net, result, x, labels, rows, (uint32_t)first, 1.0 / batch->rows));
     ASSERT_OK(cr_net_backward(net, fresh, NULL, NULL));
 }
 

@@ -34,9 +34,7 @@ static inline lstm_batch lstm_batch_new(const cr_net *net, int rows, int steps, 
     lstm_batch batch = {.rows = rows};
     batch.x = values_new((int64_t)rows * steps, sizeof(float));
     batch.labels = values_new((int64_t)rows * steps, sizeof(int));
-    values_labels(batch.labels, rows * steps, net->classes, which);
-    for (int i = 0; i < rows * steps; i++)
-        batch.x[i] = (float)batch.labels[(i + 1) % (rows * steps)];
+    net_tokens(batch.x, rows * steps, net->classes, which);
     values_labels(batch.labels, rows * steps, net->classes, which + 1);
     return batch;
 }
