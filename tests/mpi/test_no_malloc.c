@@ -112,7 +112,7 @@ static void step(rig *t, uint32_t number)
         cr_result result = {0};
         int first = i * ROWS;
         ASSERT_OK(cr_net_forward(net, &result, t->batch.x + first * net_features(net),
-                                 t->batch.labels + first, ROWS, (uint32_t)first,
+                                 t->batch.labels + first * net->positions, ROWS, (uint32_t)first,
                                  1.0 / (ROWS * MICRO_BATCHES)));
         ASSERT_OK(cr_dist_backward(t->dist, &result));
     }
@@ -215,6 +215,25 @@ static void a_step_of_convolutions_takes_no_memory(void **state)
     }
 }
 
+/* Windows, step by step. */
+static void a_step_of_windows_takes_no_memory(void **state)
+{
+    (void)state;
+    net_wish wish = {.model = "lstm",
+                     .options = "hidden=40 layers=2 unroll=6",
+                     .input = {6, 1, 1},
+                     .classes = 90,
+                     .dropout = 0.5,
+                     .rows = ROWS};
+    cr_dist_options options = {.agreement = "root", .bucket_bytes = 1024};
+    for (int e = 0; cr_engines[e] != NULL; e++)
+        for (int sampled = 0; sampled < 2; sampled++) {
+            wish.engine = cr_engines[e]->name;
+            wish.ratio = sampled == 1 ? 0.5 : 1;
+            check_steps(&options, &wish);
+        }
+}
+
 /* The counter counts: a test that cannot fail would be none. */
 static void the_counter_counts(void **state)
 {
@@ -234,6 +253,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_step_takes_no_memory),
         cmocka_unit_test(other_agreements_take_no_memory),
         cmocka_unit_test(a_step_of_convolutions_takes_no_memory),
+        cmocka_unit_test(a_step_of_windows_takes_no_memory),
         cmocka_unit_test(the_counter_counts),
     };
     cr_engine_set_threads(1);
