@@ -84,7 +84,8 @@ static void multiply_rows(const job *j, int panel, int first, int rows, const fl
                                             .b_row = CR_LANES,
                                             .c_row = direct ? j->ldc : CR_LANES});
     for (int row = 0; !direct && row < rows; row++)
-        memcpy(c + (int64_t)row * j->ldc, part + row * CR_LANES, (size_t)count * sizeof *c);
+        memcpy(c + (int64_t)row * j->ldc, part + (int64_t)row * CR_LANES,
+               (size_t)count * sizeof *c);
 }
 
 static void multiply_panel(const job *j, int panel)
