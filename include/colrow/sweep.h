@@ -108,12 +108,15 @@ typedef struct cr_mark {
     double step, epoch, seconds;
     double loss;                          /* of training, since the last such line */
     double valid_accuracy, test_accuracy; /* fractions */
+    double valid_perplexity, test_perplexity;
 } cr_mark;
 
 /* A number of summary.json. */
 typedef enum cr_figure {
     CR_FIGURE_TEST,
     CR_FIGURE_VALID,
+    CR_FIGURE_TEST_PERPLEXITY,
+    CR_FIGURE_VALID_PERPLEXITY,
     CR_FIGURE_TRAIN_LOSS,
     CR_FIGURE_PAPER,
     CR_FIGURE_EXECUTED,
@@ -151,6 +154,9 @@ void cr_record_free(cr_record *record);
 /* The error at a mark that is an evaluation, in %: of the test set where every evaluation of the
  * run has it, else of the validation set; NaN at other marks. */
 double cr_record_error(const cr_record *record, int mark);
+
+/* The perplexity likewise. */
+double cr_record_perplexity(const cr_record *record, int mark);
 
 /* Mean of the values that are numbers, and its standard error; NaN without values, and the error of
  * a single one. */

@@ -45,6 +45,10 @@ static const curve curves[] = {
     {"error-epoch", "Error", "epoch", "error, %", epoch_of, cr_record_error},
     {"error-step", "Error", "step", "error, %", step_of, cr_record_error},
     {"error-seconds", "Error", "training, s", "error, %", seconds_of, cr_record_error},
+    {"perplexity-epoch", "Perplexity", "epoch", "perplexity", epoch_of, cr_record_perplexity},
+    {"perplexity-step", "Perplexity", "step", "perplexity", step_of, cr_record_perplexity},
+    {"perplexity-seconds", "Perplexity", "training, s", "perplexity", seconds_of,
+     cr_record_perplexity},
 };
 
 static cr_status add_run(cr_picture *picture, const curve *c, const cr_record *record,

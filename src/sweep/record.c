@@ -9,6 +9,10 @@
 const cr_figure_info cr_figure_table[CR_FIGURES] = {
     [CR_FIGURE_TEST] = {"test_accuracy", NULL, "test_accuracy", "test, %", 100, 2},
     [CR_FIGURE_VALID] = {"valid_accuracy", NULL, "valid_accuracy", "validation, %", 100, 2},
+    [CR_FIGURE_TEST_PERPLEXITY] = {"test_perplexity", NULL, "test_perplexity", "test perplexity", 1,
+                                   2},
+    [CR_FIGURE_VALID_PERPLEXITY] = {"valid_perplexity", NULL, "valid_perplexity",
+                                    "validation perplexity", 1, 2},
     [CR_FIGURE_TRAIN_LOSS] = {"train_loss", NULL, "train_loss", "training loss", 1, 4},
     [CR_FIGURE_PAPER] = {"reduction_paper", "reduction", "paper", "reduction, %", 100, 1},
     [CR_FIGURE_EXECUTED] = {"reduction_executed", "reduction", "executed", "executed, %", 100, 1},
@@ -50,7 +54,9 @@ static cr_mark mark_of(const json_t *line)
                      .seconds = number(line, "seconds"),
                      .loss = number(line, "loss"),
                      .valid_accuracy = number(line, "valid_accuracy"),
-                     .test_accuracy = number(line, "test_accuracy")};
+                     .test_accuracy = number(line, "test_accuracy"),
+                     .valid_perplexity = number(line, "valid_perplexity"),
+                     .test_perplexity = number(line, "test_perplexity")};
 }
 
 static cr_status read_lines(cr_record *record, const char *text, const char *path)
@@ -134,17 +140,39 @@ void cr_record_free(cr_record *record)
     record->count = 0;
 }
 
-static bool is_evaluation(const cr_mark *mark)
+/* What a line tells of the two parts; NaN where it does not. */
+typedef struct verdict {
+    double valid, test;
+} verdict;
+
+static verdict accuracy_of(const cr_mark *mark)
 {
-    return isfinite(mark->valid_accuracy) || isfinite(mark->test_accuracy);
+    return (verdict){mark->valid_accuracy, mark->test_accuracy};
+}
+
+static verdict perplexity_of(const cr_mark *mark)
+{
+    return (verdict){mark->valid_perplexity, mark->test_perplexity};
+}
+
+/* Of the test set where every evaluation has it, else of the validation set. */
+static double judge(const cr_record *record, int mark, verdict (*of)(const cr_mark *mark))
+{
+    bool tested = true;
+    for (int m = 0; m < record->count; m++) {
+        verdict there = of(&record->marks[m]);
+        tested = tested && (isfinite(there.test) || !isfinite(there.valid));
+    }
+    verdict at = of(&record->marks[mark]);
+    return tested ? at.test : at.valid;
 }
 
 double cr_record_error(const cr_record *record, int mark)
 {
-    bool tested = true; /* at every evaluation */
-    for (int m = 0; m < record->count; m++)
-        if (is_evaluation(&record->marks[m]))
-            tested = tested && isfinite(record->marks[m].test_accuracy);
-    const cr_mark *at = &record->marks[mark];
-    return 100 * (1 - (tested ? at->test_accuracy : at->valid_accuracy));
+    return 100 * (1 - judge(record, mark, accuracy_of));
+}
+
+double cr_record_perplexity(const cr_record *record, int mark)
+{
+    return judge(record, mark, perplexity_of);
 }

@@ -95,6 +95,27 @@ static void curves_are_of_one_set(void **state)
     drop("metrics.jsonl");
 }
 
+/* A text's runs have perplexities where others have errors. */
+static void perplexities_are_read(void **state)
+{
+    (void)state;
+    cr_record record;
+    put("metrics.jsonl", "{\"step\":1,\"loss\":5}\n"
+                         "{\"step\":1,\"valid_perplexity\":150.5,\"test_perplexity\":140}\n"
+                         "{\"step\":2,\"valid_perplexity\":160}\n");
+    put("summary.json", "{\"test_perplexity\": 140, \"valid_perplexity\": 150.5}");
+    ASSERT_OK(cr_record_read(&record, folder));
+    assert_true(isnan(cr_record_perplexity(&record, 0)) && isnan(cr_record_error(&record, 1)));
+    assert_true(cr_record_perplexity(&record, 1) == 150.5);
+    assert_true(cr_record_perplexity(&record, 2) == 160);
+    assert_true(record.figures[CR_FIGURE_TEST_PERPLEXITY] == 140);
+    assert_true(record.figures[CR_FIGURE_VALID_PERPLEXITY] == 150.5);
+    assert_true(isnan(record.figures[CR_FIGURE_TEST]));
+    cr_record_free(&record);
+    drop("summary.json");
+    drop("metrics.jsonl");
+}
+
 static void values_that_are_no_objects_are_told(void **state)
 {
     (void)state;
@@ -169,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_and_figures_are_read),
         cmocka_unit_test(curves_are_of_one_set),
+        cmocka_unit_test(perplexities_are_read),
         cmocka_unit_test(values_that_are_no_objects_are_told),
         cmocka_unit_test(means_have_errors),
         cmocka_unit_test(csv_quotes_what_needs_it),
