@@ -115,11 +115,28 @@ cr_status cr_options_wanted(cr_data_wanted *wanted, const cr_run_options *option
  * caller frees. Not collective. */
 cr_status cr_options_net(cr_net **out, const cr_run_options *options);
 
+/* ---- what a run is judged by ------------------------------------------------------------------
+ */
+typedef struct cr_measure {
+    const char *name;   /* in logs and, as valid_NAME and test_NAME, in files */
+    const char *labels; /* what there is one label for each: "samples" or "words" */
+    int digits;         /* shown after the point */
+    bool less;          /* less is better */
+    bool of_loss;       /* known from the loss alone, so of training too */
+    double (*of)(double loss, double accuracy); /* means over the labels */
+} cr_measure;
+
+/* The one for data of a kind: perplexity of texts, accuracy of images. Not collective. */
+const cr_measure *cr_measure_for(const char *kind);
+
+/* Of an evaluation; NaN of none. Not collective. */
+double cr_measure_of(const cr_measure *measure, const cr_result *result);
+
 /* ---- a run ----------------------------------------------------------------------------------- */
 typedef struct cr_progress {
     int64_t step;          /* updates done */
     int64_t epoch;         /* whole epochs done */
-    double epoch_loss;     /* summed over the samples of the epoch under way ... */
+    double epoch_loss;     /* summed over the labels of the epoch under way ... */
     int64_t epoch_samples; /* ... and how many they are */
     double train_loss;     /* mean over the last whole epoch; NaN before the first */
     double seconds;        /* in steps, since step 0 */
@@ -133,7 +150,7 @@ typedef struct cr_meter {
     float *step_ms; /* [capacity] of the steps of this session; owned */
     int64_t capacity, count;
     double seconds;              /* in steps, this session */
-    int64_t samples;             /* trained on, this session */
+    int64_t samples;             /* labels trained on, this session */
     double started;              /* cr_seconds() at the first step */
     double saved;                /* cr_seconds() of the last checkpoint */
     double shown;                /* cr_seconds() of the last progress line */
@@ -194,7 +211,10 @@ typedef struct cr_run {
     cr_optim optim;
     cr_optim_span *spans; /* of the optimizer; owned */
     float *x;             /* [micro_batch, features]; owned */
-    int *labels;          /* [micro_batch]; owned */
+    int *labels;          /* [micro_batch, positions]; owned */
+    float *carried; /* [batch, state_floats] what the streams of a text carry from step to step,
+                       up to date for those of this rank; owned */
+    float *carried_there; /* [micro_batch, state_floats] the same in an evaluation; owned */
     double *observed;     /* [statistics] sums while recalibrating; owned */
     float *running;       /* [statistics] the running ones meanwhile; owned */
     bool recalibrated;    /* the net has statistics for an evaluation */
@@ -235,8 +255,13 @@ cr_status cr_run_train(cr_run *run);
 cr_status cr_run_recalibrate(cr_run *run);
 void cr_run_give_back_statistics(cr_run *run); /* not collective */
 
-/* Exact loss and accuracy over a part of the data. */
+/* Exact loss and accuracy over a part of the data; a text is read stream by stream, each from
+ * nothing. */
 cr_status cr_run_evaluate(cr_run *run, cr_result *result, const cr_data_part *part);
+
+/* The same over two parts, which the ranks share out together; empty ones have no result. */
+cr_status cr_run_evaluate_both(cr_run *run, cr_result results[2],
+                               const cr_data_part *const parts[2]);
 
 /* Where update number `step` (0 for the first) stands, and its learning rate. Not collective. */
 cr_place cr_run_place(const cr_run *run, int64_t step);

@@ -10,26 +10,31 @@ static const cr_usage usage = {
     .overrides = true,
 };
 
+static void print_part(const char *part, const cr_result *result, const cr_measure *measure,
+                       bool json)
+{
+    double loss = result->loss / (double)result->samples;
+    double value = cr_measure_of(measure, result);
+    if (result->samples == 0)
+        return;
+    if (json)
+        cr_print("{\"part\":\"%s\",\"%s\":%lld,\"loss\":%.9g,\"%s\":%.9g}\n", part, measure->labels,
+                 (long long)result->samples, loss, measure->name, value);
+    else
+        cr_print("%-5s  %lld %s  loss %.4f  %s %.*f\n", part, (long long)result->samples,
+                 measure->labels, loss, measure->name, measure->digits, value);
+}
+
 static cr_status evaluate(cr_run *run, const cr_arguments *arguments)
 {
-    const struct {
-        const char *name;
-        const cr_data_part *part;
-    } parts[] = {{"valid", &run->data.valid}, {"test", &run->data.test}};
+    const char *const names[] = {"valid", "test"};
+    const cr_data_part *const parts[] = {&run->data.valid, &run->data.test};
+    cr_result results[2];
     CR_TRY(cr_run_load(run, arguments->subject));
     CR_TRY(cr_run_recalibrate(run));
-    for (int i = 0; i < 2; i++) {
-        cr_result result = {0};
-        if (parts[i].part->count == 0)
-            continue;
-        CR_TRY(cr_run_evaluate(run, &result, parts[i].part));
-        const char *format = arguments->json ? "{\"part\":\"%s\",\"samples\":%lld,\"loss\":%.9g,"
-                                               "\"accuracy\":%.9g}\n"
-                                             : "%-5s  %lld samples  loss %.4f  accuracy %.4f\n";
-        cr_print(format, parts[i].name, (long long)result.samples,
-                 result.loss / (double)result.samples,
-                 (double)result.correct / (double)result.samples);
-    }
+    CR_TRY(cr_run_evaluate_both(run, results, parts));
+    for (int i = 0; i < 2; i++)
+        print_part(names[i], &results[i], cr_measure_for(run->options.data.kind), arguments->json);
     return CR_OK;
 }
 

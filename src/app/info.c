@@ -95,6 +95,9 @@ static void print_text(const cr_net *net, const cr_run_options *options)
     cr_print("parameters            %lld\n", (long long)cr_net_size(net));
     cr_print("MAC a sample          %lld exact, %lld paper, %lld executed\n",
              (long long)all.macs.exact, (long long)all.macs.paper, (long long)all.macs.executed);
+    if (net->positions > 1)
+        cr_print("labels a sample       %d, of each %.3f million MAC exact\n", net->positions,
+                 (double)all.macs.exact / net->positions / 1e6);
     cr_print("reduction             %.2f%% paper, %.2f%% executed\n",
              100 * cr_macs_reduction_paper(&all.macs), 100 * cr_macs_reduction_executed(&all.macs));
     cr_print("memory of the net     %.1f MB (micro-batch of %d)\n", (double)all.memory_bytes / 1e6,
@@ -174,30 +177,45 @@ static cr_status describe_config(const cr_run_options *options, bool json)
     return status;
 }
 
+/* What a run was judged by, from its configuration. */
+static cr_status find_measure(const cr_measure **out, const char *config, const char *path)
+{
+    cr_run_options options;
+    CR_TRY(cr_options_parse(&options, config, path, NULL, 0));
+    *out = cr_measure_for(options.data.kind);
+    return CR_OK;
+}
+
 static cr_status describe_checkpoint(const char *path)
 {
     cr_checkpoint_entry *entries = NULL;
+    const cr_measure *measure = NULL;
     int count = 0;
     cr_attribute run[] = {{.name = "step", .type = CR_ATTRIBUTE_I64},
                           {.name = "epoch", .type = CR_ATTRIBUTE_I64},
+                          {.name = "valid_loss", .type = CR_ATTRIBUTE_F64},
                           {.name = "valid_accuracy", .type = CR_ATTRIBUTE_F64},
                           {.name = "config", .type = CR_ATTRIBUTE_TEXT}};
+    enum { CONFIG = 4, ATTRIBUTES };
     CR_TRY(cr_checkpoint_verify(path));
-    CR_TRY(cr_checkpoint_attributes(path, run, 4));
+    CR_TRY(cr_checkpoint_attributes(path, run, ATTRIBUTES));
     cr_status status = cr_checkpoint_list(&entries, &count, path);
+    if (status == CR_OK)
+        status = find_measure(&measure, run[CONFIG].text, path);
     if (status == CR_OK) {
-        cr_print("step %lld, epoch %lld, validation accuracy %.4f; all checksums hold\n\n",
-                 (long long)run[0].i64, (long long)run[1].i64, run[2].f64);
+        cr_print("step %lld, epoch %lld, validation %s %.*f; all checksums hold\n\n",
+                 (long long)run[0].i64, (long long)run[1].i64, measure->name, measure->digits,
+                 measure->of(run[2].f64, run[3].f64));
         for (int i = 0; i < count; i++) {
             cr_print("%-40s %-14s", entries[i].name, entries[i].dimensions);
             for (int d = 0; d < entries[i].rank; d++)
                 cr_print(" %lld", (long long)entries[i].dims[d]);
             cr_print("\n");
         }
-        cr_print("\n%s", run[3].text);
+        cr_print("\n%s", run[CONFIG].text);
     }
     CR_FREE(entries);
-    CR_FREE(run[3].text);
+    CR_FREE(run[CONFIG].text);
     return status;
 }
 

@@ -65,8 +65,7 @@ static cr_status describe_interval(json_t *line, cr_run *run)
     CR_TRY(cr_json_put(line, "loss",
                        cr_json_real(meter->interval_loss / (double)meter->interval_samples)));
     CR_TRY(cr_json_put(line, "learning_rate", cr_json_real(rate)));
-    CR_TRY(cr_json_put(line, "samples_per_s",
-                       cr_json_real((double)meter->interval_samples / meter->interval_seconds)));
+    CR_TRY(cr_json_put_rates(line, run, meter->interval_samples, meter->interval_seconds));
     if (meter->gradient_norm >= 0)
         CR_TRY(cr_json_put(line, "gradient_norm", cr_json_real(meter->gradient_norm)));
     if (cr_comm_size(run->comm) > 1)
@@ -88,19 +87,24 @@ static cr_status write_interval(cr_run *run)
 static cr_status describe_evaluation(json_t *line, const cr_run *run, const cr_result *valid,
                                      const cr_result *test)
 {
+    const cr_measure *measure = cr_measure_for(run->options.data.kind);
+    double loss = run->progress.train_loss;
     CR_TRY(put_place(line, run));
-    CR_TRY(cr_json_put(line, "train_loss", cr_json_real(run->progress.train_loss)));
+    CR_TRY(cr_json_put(line, "train_loss", cr_json_real(loss)));
+    if (measure->of_loss)
+        CR_TRY(cr_json_put_part(line, "train", measure->name, cr_json_real(measure->of(loss, 0))));
     const struct {
-        const char *loss, *accuracy;
+        const char *name;
         const cr_result *result;
-    } parts[] = {{"valid_loss", "valid_accuracy", valid}, {"test_loss", "test_accuracy", test}};
+    } parts[] = {{"valid", valid}, {"test", test}};
     for (int i = 0; i < 2; i++) {
         const cr_result *r = parts[i].result;
         if (r->samples == 0)
             continue;
-        CR_TRY(cr_json_put(line, parts[i].loss, cr_json_real(r->loss / (double)r->samples)));
-        CR_TRY(cr_json_put(line, parts[i].accuracy,
-                           cr_json_real((double)r->correct / (double)r->samples)));
+        CR_TRY(cr_json_put_part(line, parts[i].name, "loss",
+                                cr_json_real(r->loss / (double)r->samples)));
+        CR_TRY(cr_json_put_part(line, parts[i].name, measure->name,
+                                cr_json_real(cr_measure_of(measure, r))));
     }
     return CR_OK;
 }
@@ -121,13 +125,14 @@ cr_status cr_report_evaluation(cr_run *run, const cr_result *valid, const cr_res
 {
     char text[160] = "";
     const cr_progress *progress = &run->progress;
+    const cr_measure *measure = cr_measure_for(run->options.data.kind);
     if (valid->samples > 0)
-        (void)snprintf(text, sizeof text, "valid accuracy %.4f  ",
-                       (double)valid->correct / (double)valid->samples);
+        (void)snprintf(text, sizeof text, "valid %s %.*f  ", measure->name, measure->digits,
+                       cr_measure_of(measure, valid));
     size_t used = strlen(text);
     if (test->samples > 0)
-        (void)snprintf(text + used, sizeof text - used, "test accuracy %.4f%s",
-                       (double)test->correct / (double)test->samples,
+        (void)snprintf(text + used, sizeof text - used, "test %s %.*f%s", measure->name,
+                       measure->digits, cr_measure_of(measure, test),
                        valid->samples > 0 ? "  (best so far)" : "");
     cr_log_info("epoch %lld  train loss %.4f  %s", (long long)progress->epoch, progress->train_loss,
                 text);
@@ -170,19 +175,33 @@ cr_status cr_report_trim(const cr_run *run, int64_t step)
 
 /* ---- the progress line ----------------------------------------------------------------------- */
 
+/* The loss since the last line and, where that alone says it, what a run is judged by. */
+static void describe_loss(char *out, size_t bytes, const cr_run *run)
+{
+    const cr_measure *measure = cr_measure_for(run->options.data.kind);
+    double loss = run->meter.interval_loss / (double)run->meter.interval_samples;
+    if (measure->of_loss)
+        (void)snprintf(out, bytes, "loss %.4f  %s %.*f", loss, measure->name, measure->digits,
+                       measure->of(loss, 0));
+    else
+        (void)snprintf(out, bytes, "loss %.4f", loss);
+}
+
 static void show_progress(const cr_run *run)
 {
+    char loss[80];
     const cr_meter *meter = &run->meter;
     const cr_progress *progress = &run->progress;
     cr_macs macs = counted(run);
     double per_step = meter->seconds / (double)(meter->count > 0 ? meter->count : 1);
     double left = per_step * (double)(run->total - progress->step);
-    cr_log_progress("epoch %lld  step %lld/%lld  loss %.4f  %.0f samples/s  reduction %.1f%% paper "
+    describe_loss(loss, sizeof loss, run);
+    cr_log_progress("epoch %lld  step %lld/%lld  %s  %.0f %s/s  reduction %.1f%% paper "
                     "%.1f%% executed  %02d:%02d:%02d left",
                     (long long)cr_run_place(run, progress->step - 1).epoch + 1,
-                    (long long)progress->step, (long long)run->total,
-                    meter->interval_loss / (double)meter->interval_samples,
+                    (long long)progress->step, (long long)run->total, loss,
                     (double)meter->interval_samples / meter->interval_seconds,
+                    cr_measure_for(run->options.data.kind)->labels,
                     100 * cr_macs_reduction_paper(&macs), 100 * cr_macs_reduction_executed(&macs),
                     (int)(left / 3600), (int)(left / 60) % 60, (int)left % 60);
 }

@@ -26,6 +26,10 @@ static cr_status make_net(cr_run *run)
                         .remembers = cr_dist_remembers(&run->options.dist),
                         .seed = (uint64_t)run->options.seed};
     CR_TRY(cr_net_create(&run->net, &plan));
+    int labels = cr_data_steps(train, 0);
+    CR_CHECK(run->net->positions == labels, CR_BAD_CONFIG,
+             "data.kind: expected %d labels a sample for network.model %s, found %d in %s",
+             run->net->positions, run->options.network.model, labels, run->options.data.kind);
     cr_net_initialize(run->net);
     return CR_OK;
 }
@@ -44,7 +48,9 @@ static cr_status make_buffers(cr_run *run)
     size_t features = (size_t)train->h * (size_t)train->w * (size_t)train->c;
     size_t rows = (size_t)run->options.micro_batch;
     CR_TRY(cr_alloc((void **)&run->x, rows * features * sizeof *run->x));
-    CR_TRY(cr_alloc((void **)&run->labels, rows * sizeof *run->labels));
+    size_t positions = (size_t)cr_data_steps(train, 0);
+    CR_TRY(cr_alloc((void **)&run->labels, rows * positions * sizeof *run->labels));
+    CR_TRY(cr_carry_create(run));
     CR_TRY(cr_alloc((void **)&run->order, (size_t)train->count * sizeof *run->order));
     size_t statistics = (size_t)run->net->statistics_count;
     CR_TRY(cr_alloc((void **)&run->observed, statistics * sizeof *run->observed));
@@ -134,6 +140,8 @@ void cr_run_free(cr_run **run)
     CR_FREE((*run)->spans);
     CR_FREE((*run)->x);
     CR_FREE((*run)->labels);
+    CR_FREE((*run)->carried);
+    CR_FREE((*run)->carried_there);
     CR_FREE((*run)->observed);
     CR_FREE((*run)->running);
     CR_FREE((*run)->order);

@@ -2,142 +2,15 @@
  * state: what of a run goes into a checkpoint and comes back. Rank 0 writes and reads; the others
  * get what it read by broadcast, so the file is the same, and needed, on one rank only.
  */
+#include "arrays.h"
 #include "train.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 256 };
-
-/* ---- arrays ---------------------------------------------------------------------------------- */
-typedef struct arrays {
-    cr_blob *blobs;                /* [count], owned */
-    char (*names)[NAME_MAX_BYTES]; /* [count], owned */
-    int count;
-} arrays;
-
-static void add(arrays *all, const char *group, const cr_parameter *p, float *flat)
-{
-    char *name = all->names[all->count];
-    (void)snprintf(name, NAME_MAX_BYTES, "%s/%s/%s", group, p->layer, p->name);
-    cr_blob *blob = &all->blobs[all->count++];
-    *blob = (cr_blob){.name = name,
-                      .type = CR_BLOB_F32,
-                      .rank = p->rank,
-                      .dimensions = p->dimensions,
-                      .data = flat + p->offset};
-    for (int d = 0; d < p->rank; d++)
-        blob->dims[d] = p->dims[d];
-}
-
-static void add_statistics(arrays *all, const cr_layer *layer, const char *what, float *values)
-{
-    char *name = all->names[all->count];
-    (void)snprintf(name, NAME_MAX_BYTES, "/statistics/%s/%s", layer->name, what);
-    all->blobs[all->count++] = (cr_blob){.name = name,
-                                         .type = CR_BLOB_F32,
-                                         .rank = 1,
-                                         .dims = {layer->in.c},
-                                         .dimensions = "C",
-                                         .data = values};
-}
-
-/* Running statistics of the batch norms. */
-static void add_all_statistics(arrays *all, const cr_net *net)
-{
-    for (int l = 0; l < net->layer_count; l++) {
-        const cr_layer *layer = &net->layers[l];
-        float *values = net->statistics + layer->statistics_offset;
-        if (layer->statistics == 0)
-            continue;
-        add_statistics(all, layer, "mean", values);
-        add_statistics(all, layer, "variance", values + layer->in.c);
-    }
-}
-
-/* Name of the norms that the net remembers of segment s. */
-static void name_norms(char name[NAME_MAX_BYTES], const cr_net *net, int s)
-{
-    (void)snprintf(name, NAME_MAX_BYTES, "/norms/%s/inputs",
-                   net->layers[net->segments[s].consumer].name);
-}
-
-/* What the net remembers of the last step. */
-static void add_all_norms(arrays *all, const cr_net *net)
-{
-    for (int s = 0; s < net->segment_count; s++) {
-        float *norms = cr_net_remembered(net, s);
-        char *name = all->names[all->count];
-        if (norms == NULL)
-            continue;
-        name_norms(name, net, s);
-        all->blobs[all->count++] = (cr_blob){.name = name,
-                                             .type = CR_BLOB_F32,
-                                             .rank = 1,
-                                             .dims = {net->segments[s].n},
-                                             .dimensions = "IN",
-                                             .data = norms};
-    }
-}
-
-static bool is_there(const char *name, const cr_checkpoint_entry *entries, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(entries[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* Does the checkpoint have all norms that the net remembers? Not when it is of a run that agreed in
- * another way or sampled other layers; the net then begins without. */
-static cr_status has_norms(bool *all, const cr_net *net, const char *path)
-{
-    cr_checkpoint_entry *entries = NULL;
-    int count = 0;
-    CR_TRY(cr_checkpoint_list(&entries, &count, path));
-    *all = net->remembers;
-    for (int s = 0; s < net->segment_count; s++) {
-        char name[NAME_MAX_BYTES];
-        name_norms(name, net, s);
-        if (cr_net_remembered(net, s) != NULL)
-            *all = *all && is_there(name, entries, count);
-    }
-    CR_FREE(entries);
-    return CR_OK;
-}
-
-static cr_status list(arrays *all, const cr_run *run, bool with_optimizer, bool with_norms)
-{
-    const cr_optim_rule *rule = run->optim.rule;
-    int parameters = 0;
-    while (cr_net_parameter(run->net, parameters) != NULL)
-        parameters++;
-    size_t most = (size_t)parameters * (1 + CR_OPTIM_STATES) + 3 * (size_t)run->net->layer_count;
-    CR_TRY(cr_alloc((void **)&all->blobs, most * sizeof *all->blobs));
-    CR_TRY(cr_alloc((void **)&all->names, most * sizeof *all->names));
-    for (int i = 0; i < parameters; i++)
-        add(all, "/parameters", cr_net_parameter(run->net, i), run->net->parameters);
-    add_all_statistics(all, run->net);
-    for (int s = 0; with_optimizer && rule->states[s] != NULL; s++) {
-        char group[CR_WORD_MAX];
-        (void)snprintf(group, sizeof group, "/optimizer/%s", rule->states[s]);
-        for (int i = 0; i < parameters; i++)
-            add(all, group, cr_net_parameter(run->net, i), run->optim.state[s]);
-    }
-    if (with_norms)
-        add_all_norms(all, run->net);
-    return CR_OK;
-}
-
-static void arrays_free(arrays *all)
-{
-    CR_FREE(all->blobs);
-    CR_FREE(all->names);
-}
-
 /* ---- attributes ------------------------------------------------------------------------------ */
-enum { INTEGERS = 10, REALS = 7 };
+enum { INTEGERS = 10, REALS = 7, OTHERS = 4 };
 
 typedef struct numbers {
     struct {
@@ -174,8 +47,8 @@ static numbers numbers_of(cr_progress *p)
     };
 }
 
-/* Progress as attributes, then `train_samples` and the config text. */
-static int attributes_of(cr_attribute *out, cr_progress *progress, int64_t train_samples,
+/* Progress as attributes, then OTHERS: what the training data is, the config text, the version. */
+static int attributes_of(cr_attribute *out, cr_progress *progress, const cr_data_part *train,
                          char *config)
 {
     numbers all = numbers_of(progress);
@@ -189,7 +62,11 @@ static int attributes_of(cr_attribute *out, cr_progress *progress, int64_t train
                                       .f64 = *all.reals[i].value,
                                       .optional = all.reals[i].optional};
     out[count++] =
-        (cr_attribute){.name = "train_samples", .type = CR_ATTRIBUTE_I64, .i64 = train_samples};
+        (cr_attribute){.name = "train_samples", .type = CR_ATTRIBUTE_I64, .i64 = train->count};
+    out[count++] = (cr_attribute){.name = "text_hash",
+                                  .type = CR_ATTRIBUTE_I64,
+                                  .i64 = (int64_t)train->text.hash,
+                                  .optional = true}; /* older files knew no texts */
     out[count++] = (cr_attribute){.name = "config", .type = CR_ATTRIBUTE_TEXT, .text = config};
     out[count++] =
         (cr_attribute){.name = "version", .type = CR_ATTRIBUTE_TEXT, .text = COLROW_VERSION};
@@ -211,23 +88,25 @@ static void take_attributes(cr_progress *progress, const cr_attribute *from)
 static cr_status save_on_root(cr_run *run)
 {
     cr_status status = CR_OK;
-    arrays all = {0};
-    cr_attribute attributes[INTEGERS + REALS + 3];
+    cr_arrays all = {0};
+    cr_attribute attributes[INTEGERS + REALS + OTHERS];
     char folder[CR_PATH_MAX];
     char path[CR_PATH_MAX];
-    int count = attributes_of(attributes, &run->progress, run->data.train.count, run->config);
-    CR_TRY_GOTO(list(&all, run, true, run->net->knows));
+    int count = attributes_of(attributes, &run->progress, &run->data.train, run->config);
+    CR_TRY_GOTO(cr_arrays_list(&all, run, true, run->net->knows));
+    cr_carry_take_apart(all.states, run);
     CR_TRY_GOTO(cr_path_join(folder, run->folder, "checkpoints"));
     CR_TRY_GOTO(cr_checkpoint_name(path, folder, run->progress.step));
     CR_TRY_GOTO(cr_checkpoint_write(path, all.blobs, all.count, attributes, count));
     CR_TRY_GOTO(cr_checkpoint_prune(folder, run->options.checkpoint.keep, NULL));
 done:
-    arrays_free(&all);
+    cr_arrays_free(&all);
     return status;
 }
 
 cr_status cr_state_save(cr_run *run)
 {
+    CR_TRY(cr_carry_gather(run));
     cr_status status = cr_comm_rank(run->comm) == 0 ? save_on_root(run) : CR_OK;
     return cr_comm_any(run->comm, status);
 }
@@ -236,7 +115,7 @@ cr_status cr_state_save(cr_run *run)
 
 /* Things that fix the order of samples: a cursor means nothing when they differ. */
 static cr_status check_same_course(const cr_run *run, const char *path, const char *config,
-                                   int64_t train_samples)
+                                   int64_t train_samples, uint64_t text_hash)
 {
     cr_run_options then;
     const cr_run_options *now = &run->options;
@@ -253,6 +132,8 @@ static cr_status check_same_course(const cr_run *run, const char *path, const ch
     CR_CHECK(train_samples == run->data.train.count, CR_BAD_CONFIG,
              "data: expected %lld training samples as in %s, found %lld", (long long)train_samples,
              path, (long long)run->data.train.count);
+    CR_CHECK(text_hash == run->data.train.text.hash, CR_BAD_CONFIG,
+             "data: expected the training text of %s, found another of as many words", path);
     if (strcmp(config, run->config) != 0)
         cr_log_warn("resuming %s with another configuration than it was written with", path);
     return CR_OK;
@@ -261,11 +142,12 @@ static cr_status check_same_course(const cr_run *run, const char *path, const ch
 static cr_status read_progress(cr_run *run, const char *path)
 {
     cr_progress progress = {0};
-    cr_attribute attributes[INTEGERS + REALS + 3];
-    int count = attributes_of(attributes, &progress, 0, NULL);
+    cr_attribute attributes[INTEGERS + REALS + OTHERS];
+    int count = attributes_of(attributes, &progress, &run->data.train, NULL);
     CR_TRY(cr_checkpoint_attributes(path, attributes, count));
-    char *config = attributes[count - 2].text;
-    cr_status status = check_same_course(run, path, config, attributes[count - 3].i64);
+    const cr_attribute *others = &attributes[count - OTHERS];
+    cr_status status =
+        check_same_course(run, path, others[2].text, others[0].i64, (uint64_t)others[1].i64);
     CR_FREE(attributes[count - 1].text);
     CR_FREE(attributes[count - 2].text);
     CR_TRY(status);
@@ -273,20 +155,22 @@ static cr_status read_progress(cr_run *run, const char *path)
     return CR_OK;
 }
 
-static cr_status read_arrays(cr_run *run, const char *path, bool with_optimizer)
+static cr_status read_arrays(cr_run *run, const char *path, bool with_training)
 {
     cr_status status = CR_OK;
-    arrays all = {0};
+    cr_arrays all = {0};
     bool with_norms = false;
-    if (with_optimizer)
-        CR_TRY(has_norms(&with_norms, run->net, path));
-    CR_TRY_GOTO(list(&all, run, with_optimizer, with_norms));
-    CR_TRY_GOTO(cr_checkpoint_read(path, all.blobs, all.count,
-                                   with_optimizer ? "/parameters,/statistics,/optimizer"
-                                                  : "/parameters,/statistics"));
+    const char *scope =
+        with_training ? "/parameters,/statistics,/optimizer,/state" : "/parameters,/statistics";
+    if (with_training)
+        CR_TRY(cr_arrays_have_norms(&with_norms, run->net, path));
+    CR_TRY_GOTO(cr_arrays_list(&all, run, with_training, with_norms));
+    CR_TRY_GOTO(cr_checkpoint_read(path, all.blobs, all.count, scope));
+    if (with_training)
+        cr_carry_put_together(run, all.states);
     run->net->knows = with_norms;
 done:
-    arrays_free(&all);
+    cr_arrays_free(&all);
     return status;
 }
 
@@ -302,6 +186,7 @@ static cr_status broadcast_state(cr_run *run)
     CR_TRY(cr_comm_broadcast(run->comm, &run->net->knows, sizeof run->net->knows, 0));
     CR_TRY(cr_comm_broadcast(run->comm, run->net->remembered,
                              (size_t)run->net->remembered_count * sizeof(float), 0));
+    CR_TRY(cr_carry_broadcast(run));
     run->optim.step = run->progress.step;
     run->net->measured = false; /* the parameters are others now */
     return CR_OK;

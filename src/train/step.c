@@ -55,8 +55,10 @@ static void run_micro_batch(cr_run *run, piece batch, int number)
     rows = number < run->dist->first + run->dist->count ? rows : 0;
     cr_result result = {0};
     cr_phase previous = cr_phase_enter(CR_PHASE_LOAD);
-    if (rows > 0)
+    if (rows > 0) {
         fetch(run, batch.first + start, rows);
+        cr_carry_on(run, start);
+    }
     cr_phase_leave(previous);
     must(run, cr_net_forward(run->net, &result, run->x, run->labels, rows, (uint32_t)start,
                              1.0 / batch.count));
@@ -117,6 +119,8 @@ cr_status cr_step_run(cr_run *run, bool *save)
     double agreed = cr_phase_seconds(CR_PHASE_AGREE);
     const cr_place place = cr_run_place(run, run->progress.step);
     prepare_order(run, place.epoch);
+    if (place.step == 0)
+        cr_carry_clear(run);
     piece batch = samples_of(run, &place);
     int size = run->options.micro_batch;
     set_ratios(run, &place);

@@ -2,6 +2,7 @@
 #include "json.h"
 #include "train.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,7 @@ static cr_status put_time(json_t *summary, cr_run *run)
         CR_TRY(cr_json_put(phases, cr_phase_name((cr_phase)p),
                            cr_json_real(cr_meter_phase_ms(run, (cr_phase)p))));
     CR_TRY(cr_json_put(summary, "seconds", cr_json_real(run->progress.seconds)));
-    CR_TRY(cr_json_put(summary, "samples_per_s",
-                       cr_json_real((double)meter->samples / meter->seconds)));
+    CR_TRY(cr_json_put_rates(summary, run, meter->samples, meter->seconds));
     CR_TRY(cr_json_put(summary, "step_ms", times));
     return cr_json_put(summary, "phase_ms", phases);
 }
@@ -83,11 +83,20 @@ static cr_status put_identity(json_t *summary, const cr_run *run)
 static cr_status put_quality(json_t *summary, const cr_run *run)
 {
     const cr_progress *p = &run->progress;
-    CR_TRY(cr_json_put(summary, "train_loss", cr_json_real(p->train_loss)));
-    CR_TRY(cr_json_put(summary, "valid_loss", cr_json_real(p->valid_loss)));
-    CR_TRY(cr_json_put(summary, "valid_accuracy", cr_json_real(p->valid_accuracy)));
-    CR_TRY(cr_json_put(summary, "test_loss", cr_json_real(p->test_loss)));
-    CR_TRY(cr_json_put(summary, "test_accuracy", cr_json_real(p->test_accuracy)));
+    const cr_measure *measure = cr_measure_for(run->options.data.kind);
+    const struct {
+        const char *name;
+        double loss, accuracy;
+        bool has; /* the measure */
+    } parts[] = {{"train", p->train_loss, NAN, measure->of_loss},
+                 {"valid", p->valid_loss, p->valid_accuracy, true},
+                 {"test", p->test_loss, p->test_accuracy, true}};
+    for (int i = 0; i < 3; i++) {
+        double value = measure->of(parts[i].loss, parts[i].accuracy);
+        CR_TRY(cr_json_put_part(summary, parts[i].name, "loss", cr_json_real(parts[i].loss)));
+        if (parts[i].has)
+            CR_TRY(cr_json_put_part(summary, parts[i].name, measure->name, cr_json_real(value)));
+    }
     CR_TRY(cr_json_put(summary, "best_epoch", json_integer(p->best_epoch)));
     CR_TRY(cr_json_put(summary, "epochs", json_integer(p->epoch)));
     return cr_json_put(summary, "steps", json_integer(p->step));
@@ -119,13 +128,15 @@ cr_status cr_summary_write(cr_run *run)
 {
     double peak = (double)cr_memory_peak();
     const cr_progress *p = &run->progress;
+    const cr_measure *measure = cr_measure_for(run->options.data.kind);
     cr_macs macs = macs_of(p);
     CR_TRY(cr_comm_largest(run->comm, &peak, 1));
     bool root = cr_comm_rank(run->comm) == 0 && run->folder[0] != '\0';
     CR_TRY(cr_comm_any(run->comm, root ? write_file(run, (int64_t)peak) : CR_OK));
-    cr_log_info("done: %lld steps, test accuracy %.4f (epoch %lld), reduction %.1f%% paper, %.1f%% "
+    cr_log_info("done: %lld steps, test %s %.*f (epoch %lld), reduction %.1f%% paper, %.1f%% "
                 "executed; %s",
-                (long long)p->step, p->test_accuracy, (long long)p->best_epoch,
+                (long long)p->step, measure->name, measure->digits,
+                measure->of(p->test_loss, p->test_accuracy), (long long)p->best_epoch,
                 100 * cr_macs_reduction_paper(&macs), 100 * cr_macs_reduction_executed(&macs),
                 run->folder[0] != '\0' ? run->folder : "nothing written");
     return CR_OK;

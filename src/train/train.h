@@ -30,6 +30,21 @@ cr_status cr_spans_make(cr_optim_span **spans, int *count, const cr_net *net,
 /* Write a checkpoint of run->progress.step and prune older ones. */
 cr_status cr_state_save(cr_run *run);
 
+/* What the streams of a text carry, nothing for other data: memory for it; all of it zero, when an
+ * epoch begins; and for the micro-batch that begins with stream `first`, to the net. */
+cr_status cr_carry_create(cr_run *run);
+void cr_carry_clear(cr_run *run);
+void cr_carry_on(cr_run *run, int64_t first);
+
+/* Every rank's streams to all ranks; and all of rank 0's to the others. */
+cr_status cr_carry_gather(cr_run *run);
+cr_status cr_carry_broadcast(cr_run *run);
+
+/* To and from `parts`, where part i of the net's state is [batch, count] and begins batch * offset
+ * floats in. Not collective. */
+void cr_carry_take_apart(float *parts, const cr_run *run);
+void cr_carry_put_together(cr_run *run, float *parts);
+
 /* Take this session's counters into run->progress. */
 cr_status cr_meter_collect(cr_run *run);
 void cr_meter_begin(cr_run *run);

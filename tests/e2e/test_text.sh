@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# A language model trains to the same bits and perplexities on 1, 2, 3 and 4 ranks, whatever is
+# sampled; resumed in the middle of an epoch, on another number of ranks, it ends with the same.
+# Usage: test_text.sh PROGRAM; with COLROW_BRIEF set: fewer ranks (slow builds)
+COLROW=$1
+# shellcheck source=tests/support/e2e.sh
+source "$(dirname "$0")/../support/e2e.sh"
+# shellcheck source=tests/support/text.sh
+source "$(dirname "$0")/../support/text.sh"
+
+make_text "$WORK/text"
+make_config "$WORK/lm.yaml" "$WORK/text"
+
+# figure FOLDER NAME: a number of summary.json
+figure() {
+    sed -n "s/.*\"$2\": *\([0-9.e+-]*\).*/\1/p" "$1/summary.json"
+}
+
+# train FOLDER RANKS OPTION...
+train() {
+    local folder=$WORK/$1 n=$2
+    shift 2
+    run 0 ranks "$n" train "$WORK/lm.yaml" -s log.level=warn -o "$folder" "$@"
+}
+
+# what_came_out FOLDER: all that must not depend on the ranks
+what_came_out() {
+    echo "$(hash_of "$WORK/$1") $(figure "$WORK/$1" train_perplexity)" \
+        "$(figure "$WORK/$1" valid_perplexity) $(figure "$WORK/$1" test_perplexity)"
+}
+
+counts=(2 3 4)
+if [[ -n ${COLROW_BRIEF:-} ]]; then counts=(4); fi
+
+# agrees NAME OPTION...: the same on every number of ranks, other weights than any before
+declare -A seen=()
+agrees() {
+    local name=$1 n reference
+    shift
+    train "$name-1" 1 "$@"
+    reference=$(what_came_out "$name-1")
+    check "$name: has the weights of another test" test -z "${seen[${reference%% *}]:-}"
+    seen[${reference%% *}]=$name
+    for n in "${counts[@]}"; do
+        train "$name-$n" "$n" "$@"
+        same "$name on $n ranks" "$reference" "$(what_came_out "$name-$n")"
+    done
+}
+
+agrees exact
+agrees projection -s sampling.ratio=0.5
+agrees streams -s evaluate.streams=5 -s seed=2 # three micro-batches of them, on several ranks
+
+# learning: the best guess without a look at the words before has perplexity 32
+check "perplexity $(figure "$WORK/exact-1" valid_perplexity) of a text with favourites" \
+    awk "BEGIN { exit !($(figure "$WORK/exact-1" valid_perplexity) < 25) }"
+
+# going on, from step 20 of the 34 of the first epoch, on other ranks
+goes_on() { # NAME FROM-RANKS TO-RANKS
+    local name=$1-resumed
+    mkdir -p "$WORK/$name/checkpoints"
+    cp "$WORK/$1-$2/checkpoints/step-00000020.h5" "$WORK/$name/checkpoints"
+    train "$name" "$3" "${@:4}" --resume
+    check "$name: did not go on" grep -q '"step":40' "$WORK/$name/metrics.jsonl"
+    same "$name" "$(what_came_out "$1-1")" "$(what_came_out "$name")"
+}
+goes_on exact 4 1
+goes_on projection "${counts[0]}" 4 -s sampling.ratio=0.5
+
+# a checkpoint has the states of all streams in their order
+file=$WORK/exact-1/checkpoints/step-00000020.h5
+run 0 "$COLROW" info "$file"
+check "no states in $file" test "$(grep -cE '^/state/lstm[12].recurrent/[ch] +N,C +8 12$' "$STDOUT")" = 4
+check "no perplexity of $file" grep -q 'validation perplexity' "$STDOUT"
+
+# what was measured when training is what eval measures, on any ranks
+best=$WORK/exact-1/checkpoints/step-00000068.h5
+run 0 ranks 2 eval "$best" --json
+check "eval: $(cat "$STDOUT")" grep -q \
+    "\"words\":329,.*\"perplexity\":$(figure "$WORK/exact-1" valid_perplexity)}" "$STDOUT"
+
+# and it is refused to go on with another text of as many words
+words 1500 4 >"$WORK/text/ptb.train.txt"
+echo "<unk>" >>"$WORK/text/ptb.train.txt"
+expect 2 "expected the training text of" "$COLROW" train "$WORK/lm.yaml" -o "$WORK/other" \
+    --resume="$file"
+finish
