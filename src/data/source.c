@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-enum { BLOCKS = 2 * SOURCE_TEXTS }; /* values and labels of each part */
+enum { VALUES, LABELS, BLOCKS }; /* of a part; the tokens of a text are its values */
 
-_Static_assert(BLOCKS == CR_DATA_BLOCKS, "blocks of a set");
+_Static_assert(BLOCKS *SOURCE_TEXTS == CR_DATA_BLOCKS, "blocks of a set");
 
 /* ---- a process on its own ------------------------------------------------------------------- */
 
@@ -62,57 +62,62 @@ static cr_status describe(cr_data_part parts[SOURCE_TEXTS], const cr_data_source
     return CR_OK;
 }
 
-static cr_status measure_images(size_t *values, size_t *labels, const cr_data_part *part)
-{
-    *labels = (size_t)part->count;
-    CR_TRY(cr_size_multiply(values, *labels, (size_t)part->h, "data"));
-    CR_TRY(cr_size_multiply(values, *values, (size_t)part->w, "data"));
-    return cr_size_multiply(values, *values, (size_t)part->c, "data");
-}
-
 static bool is_text(const cr_data_part *part)
 {
     return part->text.count > 0;
 }
 
-/* Sizes follow from what was broadcast: a failure here is one on every rank. */
-static cr_status measure(size_t bytes[BLOCKS], const cr_data_part parts[], int count)
+static cr_status measure_part(size_t bytes[BLOCKS], const cr_data_part *part)
 {
-    for (int i = 0; i < count; i++) {
-        size_t *values = &bytes[2 * i];
-        size_t *labels = values + 1;
-        if (is_text(&parts[i]))
-            CR_TRY(cr_size_multiply(values, (size_t)parts[i].text.count, sizeof(uint32_t), "data"));
-        else
-            CR_TRY(measure_images(values, labels, &parts[i]));
-    }
+    if (is_text(part))
+        return cr_size_multiply(&bytes[VALUES], (size_t)part->text.count, sizeof(uint32_t), "data");
+    bytes[LABELS] = (size_t)part->count;
+    CR_TRY(cr_size_multiply(&bytes[VALUES], bytes[LABELS], (size_t)part->h, "data"));
+    CR_TRY(cr_size_multiply(&bytes[VALUES], bytes[VALUES], (size_t)part->w, "data"));
+    return cr_size_multiply(&bytes[VALUES], bytes[VALUES], (size_t)part->c, "data");
+}
+
+/* Sizes follow from what was broadcast: a failure here is one on every rank. */
+static cr_status measure(size_t bytes[][BLOCKS], const cr_data_part parts[], int count)
+{
+    for (int i = 0; i < count; i++)
+        CR_TRY(measure_part(bytes[i], &parts[i]));
     return CR_OK;
 }
 
-static cr_status allocate(void *blocks[BLOCKS], const size_t bytes[BLOCKS],
+static cr_status allocate(void *blocks[][BLOCKS], size_t bytes[][BLOCKS],
                           const cr_data_share *share)
 {
     cr_status status = CR_OK;
-    for (int i = 0; i < BLOCKS; i++)
-        if (bytes[i] > 0)
-            status = first_failure(status, share->allocate(share->self, &blocks[i], bytes[i]));
+    for (int i = 0; i < SOURCE_TEXTS; i++)
+        for (int b = 0; b < BLOCKS; b++)
+            if (bytes[i][b] > 0)
+                status =
+                    first_failure(status, share->allocate(share->self, &blocks[i][b], bytes[i][b]));
     return status;
 }
 
-static cr_status fill(void *blocks[BLOCKS], const cr_data_part parts[],
+static void release(void *blocks[][BLOCKS], const cr_data_share *share)
+{
+    for (int i = 0; i < SOURCE_TEXTS; i++)
+        for (int b = 0; b < BLOCKS; b++)
+            share->release(share->self, &blocks[i][b]);
+}
+
+static cr_status fill(void *blocks[][BLOCKS], const cr_data_part parts[],
                       const cr_data_source *source)
 {
     for (int i = 0; i < source->parts; i++)
-        CR_TRY(source->fill(source->self, blocks[2 * i], blocks[2 * i + 1], &parts[i], i));
+        CR_TRY(source->fill(source->self, blocks[i][VALUES], blocks[i][LABELS], &parts[i], i));
     return CR_OK;
 }
 
-static cr_data_part with_memory(cr_data_part part, const void *values, const uint8_t *labels)
+static cr_data_part with_memory(cr_data_part part, void *const blocks[BLOCKS])
 {
     bool text = is_text(&part);
-    part.text.tokens = text ? values : NULL;
-    part.values = text ? NULL : values;
-    part.labels = labels;
+    part.text.tokens = text ? blocks[VALUES] : NULL;
+    part.values = text ? NULL : blocks[VALUES];
+    part.labels = blocks[LABELS];
     return part;
 }
 
@@ -121,24 +126,24 @@ cr_status cr_data_source_load(cr_data *data, const cr_data_source *source,
 {
     cr_status status = CR_OK;
     const cr_data_share *ranks = share != NULL ? share : &alone;
-    cr_data_part *own[SOURCE_TEXTS] = {&data->train, &data->test, &data->valid};
     cr_data_part parts[SOURCE_TEXTS] = {data->train, data->test, data->valid};
-    size_t bytes[BLOCKS] = {0};
-    void *blocks[BLOCKS] = {NULL};
+    size_t bytes[SOURCE_TEXTS][BLOCKS] = {{0}};
+    void *blocks[SOURCE_TEXTS][BLOCKS] = {{NULL}};
     CR_TRY_GOTO(describe(parts, source, ranks));
     CR_TRY_GOTO(measure(bytes, parts, source->parts));
     status = allocate(blocks, bytes, ranks);
     if (status == CR_OK && ranks->leader)
         status = fill(blocks, parts, source);
     CR_TRY_GOTO(ranks->agree(ranks->self, status));
-    for (int i = 0; i < source->parts; i++)
-        *own[i] = with_memory(parts[i], blocks[2 * i], blocks[2 * i + 1]);
+    data->train = with_memory(parts[SOURCE_TRAIN], blocks[SOURCE_TRAIN]);
+    data->test = with_memory(parts[SOURCE_TEST], blocks[SOURCE_TEST]);
+    if (source->parts > SOURCE_VALID)
+        data->valid = with_memory(parts[SOURCE_VALID], blocks[SOURCE_VALID]);
     memcpy(data->blocks, blocks, sizeof blocks);
     data->release = ranks->release;
     data->self = ranks->self;
     return CR_OK;
 done:
-    for (int i = 0; i < BLOCKS; i++)
-        ranks->release(ranks->self, &blocks[i]);
+    release(blocks, ranks);
     return status;
 }

@@ -30,7 +30,7 @@ static const char config[] =
 static void write_text(const char *name, int words, uint32_t key)
 {
     char path[CR_PATH_MAX];
-    char text[8 * TRAIN];
+    char text[TRAIN * sizeof "w99 "];
     size_t used = 0;
     cr_random random =
         cr_random_start((cr_random_key){.seed = 9, .stream = CR_STREAM_TEST, .sample = key});
@@ -70,7 +70,7 @@ static void training_reads_as_an_evaluation_does(void **state)
         ASSERT_OK(cr_run_train(run));
         ASSERT_OK(cr_run_evaluate(run, &exact, &run->data.train));
         assert_int_equal(run->progress.step, EPOCHS * windows);
-        assert_int_equal(run->meter.samples, EPOCHS * 8 * windows * 6);
+        assert_int_equal(run->meter.samples, windows * EPOCHS * 8 * 6);
         assert_int_equal(exact.samples, 8 * windows * 6);
         double mean = exact.loss / (double)exact.samples;
         assert_true(mean > log(KINDS) && mean < 3 * log(KINDS)); /* wild guesses */

@@ -100,7 +100,7 @@ static void long_texts_are_read_whole(void **state)
     char *text = NULL;
     size_t used = 0;
     cr_data data;
-    ASSERT_OK(cr_alloc((void **)&text, 16 * WORDS));
+    ASSERT_OK(cr_alloc((void **)&text, WORDS * sizeof "w9999  "));
     for (int i = 0; i < WORDS; i++) /* word k comes more often the smaller it is */
         used +=
             (size_t)sprintf(text + used, "w%04d%s", (int)(sqrt(i) * 7919) % KINDS % (1 + i % KINDS),
@@ -182,11 +182,11 @@ static void training_reads_whole_windows(void **state)
     assert_int_equal(data.train.count, 4);
     assert_int_equal(data.train.classes, 30);
     assert_int_equal(cr_data_side(&data.train), 2);
-    for (int window = 0; window < 2; window++) {
+    for (int64_t window = 0; window < 2; window++) {
         assert_int_equal(cr_data_steps(&data.train, 2 * window + 1), 4);
         cr_data_fetch(x, labels, &view, 2 * window, 2);
         for (int i = 0; i < 8; i++) {
-            assert_int_equal((int)x[i], 11 * (i / 4) + 4 * window + i % 4);
+            assert_int_equal((int)x[i], 11 * (i / 4) + 4 * (int)window + i % 4);
             assert_int_equal(labels[i], (int)x[i] + 1);
         }
     }
