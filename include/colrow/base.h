@@ -16,6 +16,14 @@
 #if defined(__GNUC__)
 #define CR_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #define CR_WEAK __attribute__((weak)) /* may be absent: its address is then NULL */
+#define CR_INLINE static inline __attribute__((always_inline))
+/* So many values that one operator works on together. */
+#define CR_VECTOR(type, count) __attribute__((vector_size((count) * sizeof(type)))) type
+#if defined(__clang__)
+#define CR_UNROLL _Pragma("unroll")
+#else
+#define CR_UNROLL _Pragma("GCC unroll 16") /* the loop that follows, whole */
+#endif
 #else
 #define CR_PRINTF(text, first)
 #define CR_WEAK

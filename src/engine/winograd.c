@@ -118,7 +118,7 @@ static void prepare_row(float *u, int64_t plane, const float *w, const order *o,
     }
     for (int f = 0; f < o->planes; f++)
         out[f] = lanes[f];
-    o->maps->weights(out, in, CR_LANES, CR_LANES);
+    o->maps->weights(out, in, 0, 0);
     for (int f = 0; f < o->planes; f++)
         cr_stream_lanes(u + f * plane, lanes[f]);
 }

@@ -13,108 +13,99 @@
 #include "winograd_transform.h"
 
 /* B^T: 6 from 6 */
-static inline void input_matrix(lane *out, const float *const *in)
+CR_INLINE void input_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float even = in[4][l] - 4 * in[2][l];
-        float odd = in[3][l] - 4 * in[1][l];
-        float even2 = in[4][l] - in[2][l];
-        float odd2 = 2 * (in[3][l] - in[1][l]);
-        out[0][l] = 4 * in[0][l] - 5 * in[2][l] + in[4][l];
-        out[1][l] = even + odd;
-        out[2][l] = even - odd;
-        out[3][l] = even2 + odd2;
-        out[4][l] = even2 - odd2;
-        out[5][l] = 4 * in[1][l] - 5 * in[3][l] + in[5][l];
-    }
+    lane even = in[4] - 4 * in[2];
+    lane odd = in[3] - 4 * in[1];
+    lane even2 = in[4] - in[2];
+    lane odd2 = in[3] - in[1];
+    out[0] = in[4] - 5 * in[2] + 4 * in[0];
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = even2 + 2 * odd2;
+    out[4] = even2 - 2 * odd2;
+    out[5] = in[5] - 5 * in[3] + 4 * in[1];
 }
 
 /* A^T: 4 from 6 */
-static inline void output_matrix(lane *out, const float *const *in)
+CR_INLINE void output_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float sum = in[1][l] + in[2][l];
-        float difference = in[1][l] - in[2][l];
-        float sum2 = in[3][l] + in[4][l];
-        float difference2 = in[3][l] - in[4][l];
-        out[0][l] = in[0][l] + sum + sum2;
-        out[1][l] = difference + 2 * difference2;
-        out[2][l] = sum + 4 * sum2;
-        out[3][l] = difference + 8 * difference2 + in[5][l];
-    }
+    lane sum = in[1] + in[2];
+    lane difference = in[1] - in[2];
+    lane sum2 = in[3] + in[4];
+    lane difference2 = in[3] - in[4];
+    out[0] = in[0] + sum + sum2;
+    out[1] = difference + 2 * difference2;
+    out[2] = sum + 4 * sum2;
+    out[3] = difference + 8 * difference2 + in[5];
 }
 
 /* A: 6 from 4 */
-static inline void output_gradient_matrix(lane *out, const float *const *in)
+CR_INLINE void output_gradient_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float even = in[0][l] + in[2][l];
-        float odd = in[1][l] + in[3][l];
-        float even2 = in[0][l] + 4 * in[2][l];
-        float odd2 = 2 * in[1][l] + 8 * in[3][l];
-        out[0][l] = in[0][l];
-        out[1][l] = even + odd;
-        out[2][l] = even - odd;
-        out[3][l] = even2 + odd2;
-        out[4][l] = even2 - odd2;
-        out[5][l] = in[3][l];
-    }
+    lane even = in[0] + in[2];
+    lane odd = in[1] + in[3];
+    lane even2 = in[0] + 4 * in[2];
+    lane odd2 = 2 * in[1] + 8 * in[3];
+    out[0] = in[0];
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = even2 + odd2;
+    out[4] = even2 - odd2;
+    out[5] = in[3];
 }
 
 /* G: 6 from 3 */
-static inline void weights_matrix(lane *out, const float *const *in)
+CR_INLINE void weights_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float even = (in[0][l] + in[2][l]) * (-1.0F / 6);
-        float odd = in[1][l] * (-1.0F / 6);
-        float even2 = in[0][l] * (1.0F / 24) + in[2][l] * (1.0F / 6);
-        float odd2 = in[1][l] * (1.0F / 12);
-        out[0][l] = in[0][l] * (1.0F / 4);
-        out[1][l] = even + odd;
-        out[2][l] = even - odd;
-        out[3][l] = even2 + odd2;
-        out[4][l] = even2 - odd2;
-        out[5][l] = in[2][l];
-    }
+    lane even = (in[0] + in[2]) * (-1.0F / 6);
+    lane odd = in[1] * (-1.0F / 6);
+    lane even2 = in[0] * (1.0F / 24) + in[2] * (1.0F / 6);
+    lane odd2 = in[1] * (1.0F / 12);
+    out[0] = in[0] * (1.0F / 4);
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = even2 + odd2;
+    out[4] = even2 - odd2;
+    out[5] = in[2];
 }
 
 /* G^T: 3 from 6 */
-static inline void weights_gradient_matrix(lane *out, const float *const *in)
+CR_INLINE void weights_gradient_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float sum = (in[1][l] + in[2][l]) * (1.0F / 6);
-        float difference = (in[2][l] - in[1][l]) * (1.0F / 6);
-        float sum2 = in[3][l] + in[4][l];
-        float difference2 = in[3][l] - in[4][l];
-        out[0][l] = in[0][l] * (1.0F / 4) - sum + sum2 * (1.0F / 24);
-        out[1][l] = difference + difference2 * (1.0F / 12);
-        out[2][l] = sum2 * (1.0F / 6) - sum + in[5][l];
-    }
+    lane sum = (in[1] + in[2]) * (1.0F / 6);
+    lane difference = (in[2] - in[1]) * (1.0F / 6);
+    lane sum2 = in[3] + in[4];
+    lane difference2 = in[3] - in[4];
+    out[0] = in[0] * (1.0F / 4) - sum + sum2 * (1.0F / 24);
+    out[1] = difference + difference2 * (1.0F / 12);
+    out[2] = sum2 * (1.0F / 6) - sum + in[5];
 }
 
-static void input(float *const *out, const float *const *in, int channels, int64_t step)
+static void input(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, input_matrix, 6, 6);
+    map(out, in, to_c, from_c, input_matrix, 6, 6, false);
 }
 
-static void output(float *const *out, const float *const *in, int channels, int64_t step)
+static void output(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, output_matrix, 4, 6);
+    map(out, in, to_c, from_c, output_matrix, 4, 6, true);
 }
 
-static void output_gradient(float *const *out, const float *const *in, int channels, int64_t step)
+static void output_gradient(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, output_gradient_matrix, 6, 4);
+    map(out, in, to_c, from_c, output_gradient_matrix, 6, 4, false);
 }
 
-static void weights(float *const *out, const float *const *in, int channels, int64_t step)
+static void weights(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, weights_matrix, 6, 3);
+    map(out, in, to_c, from_c, weights_matrix, 6, 3, false);
 }
 
-static void weights_gradient(float *const *out, const float *const *in, int channels, int64_t step)
+static void weights_gradient(float *const *out, const float *const *in, int64_t to_c,
+                             int64_t from_c)
 {
-    map(out, in, channels, step, weights_gradient_matrix, 3, 6);
+    map(out, in, to_c, from_c, weights_gradient_matrix, 3, 6, false);
 }
 
 const cr_winograd cr_winograd_3x3 = {

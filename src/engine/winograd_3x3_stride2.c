@@ -28,141 +28,130 @@
 #include "winograd_transform.h"
 
 /* b^T: 5 from 5 */
-static inline void input_half(lane *out, const float *const *in)
+CR_INLINE void input_half(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float far = in[3][l] - in[1][l];
-        out[0][l] = 2 * (in[0][l] - in[2][l]) + far;
-        out[1][l] = in[3][l] - in[2][l] - 2 * in[1][l];
-        out[2][l] = in[3][l] - 3 * in[2][l] + 2 * in[1][l];
-        out[3][l] = far;
-        out[4][l] = in[4][l] - in[2][l] - 2 * far;
-    }
+    lane far = in[3] - in[1];
+    out[0] = 2 * (in[0] - in[2]) + far;
+    out[1] = in[3] - in[2] - 2 * in[1];
+    out[2] = in[3] - 3 * in[2] + 2 * in[1];
+    out[3] = far;
+    out[4] = in[4] - in[2] - 2 * far;
 }
 
 /* a^T: 4 from 5 */
-static inline void output_half(lane *out, const float *const *in)
+CR_INLINE void output_half(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float sum = in[1][l] + in[2][l];
-        float difference = in[1][l] - in[2][l];
-        out[0][l] = in[0][l] + sum + in[3][l];
-        out[1][l] = difference + 2 * in[3][l];
-        out[2][l] = sum + 4 * in[3][l];
-        out[3][l] = difference + 8 * in[3][l] + in[4][l];
-    }
+    lane sum = in[1] + in[2];
+    lane difference = in[1] - in[2];
+    out[0] = in[0] + sum + in[3];
+    out[1] = difference + 2 * in[3];
+    out[2] = sum + 4 * in[3];
+    out[3] = difference + 8 * in[3] + in[4];
 }
 
 /* B^T: 9 from 9 */
-static inline void input_matrix(lane *out, const float *const *in)
+CR_INLINE void input_matrix(lane *out, const lane *in)
 {
-    const float *const even[] = {in[0], in[2], in[4], in[6], in[8]};
+    const lane even[] = {in[0], in[2], in[4], in[6], in[8]};
     input_half(out, even);
     for (int i = 0; i < 4; i++)
-        memcpy(out[5 + i], in[2 * i + 1], sizeof(lane));
+        out[5 + i] = in[2 * i + 1];
 }
 
 /* A^T: 4 from 9 */
-static inline void output_matrix(lane *out, const float *const *in)
+CR_INLINE void output_matrix(lane *out, const lane *in)
 {
     output_half(out, in);
     for (int i = 0; i < 4; i++)
-        for (int l = 0; l < LANES; l++)
-            out[i][l] += in[5 + i][l];
+        out[i] += in[5 + i];
 }
 
 /* A: 9 from 4 */
-static inline void output_gradient_matrix(lane *out, const float *const *in)
+CR_INLINE void output_gradient_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float even = in[0][l] + in[2][l];
-        float odd = in[1][l] + in[3][l];
-        out[0][l] = in[0][l];
-        out[1][l] = even + odd;
-        out[2][l] = even - odd;
-        out[3][l] = in[0][l] + 2 * in[1][l] + 4 * in[2][l] + 8 * in[3][l];
-        out[4][l] = in[3][l];
-    }
+    lane even = in[0] + in[2];
+    lane odd = in[1] + in[3];
+    out[0] = in[0];
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = in[0] + 2 * in[1] + 4 * in[2] + 8 * in[3];
+    out[4] = in[3];
     for (int i = 0; i < 4; i++)
-        memcpy(out[5 + i], in[i], sizeof(lane));
+        out[5 + i] = in[i];
 }
 
 /* G: 6 from 3 */
-static inline void weights_matrix(lane *out, const float *const *in)
+CR_INLINE void weights_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        out[0][l] = in[0][l] * (1.0F / 2);
-        out[1][l] = (in[0][l] + in[2][l]) * (-1.0F / 2);
-        out[2][l] = (in[2][l] - in[0][l]) * (1.0F / 6);
-        out[3][l] = in[0][l] * (1.0F / 6) + in[2][l] * (1.0F / 3);
-        out[4][l] = in[2][l];
-        out[5][l] = in[1][l];
-    }
+    out[0] = in[0] * (1.0F / 2);
+    out[1] = (in[0] + in[2]) * (-1.0F / 2);
+    out[2] = (in[2] - in[0]) * (1.0F / 6);
+    out[3] = in[0] * (1.0F / 6) + in[2] * (1.0F / 3);
+    out[4] = in[2];
+    out[5] = in[1];
 }
 
 /* G^T: 3 from 6 */
-static inline void weights_gradient_matrix(lane *out, const float *const *in)
+CR_INLINE void weights_gradient_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        out[0][l] = (in[0][l] - in[1][l]) * (1.0F / 2) + (in[3][l] - in[2][l]) * (1.0F / 6);
-        out[1][l] = in[5][l];
-        out[2][l] =
-            in[4][l] - in[1][l] * (1.0F / 2) + in[2][l] * (1.0F / 6) + in[3][l] * (1.0F / 3);
-    }
+    out[0] = (in[0] - in[1]) * (1.0F / 2) + (in[3] - in[2]) * (1.0F / 6);
+    out[1] = in[5];
+    out[2] = in[4] - in[1] * (1.0F / 2) + in[2] * (1.0F / 6) + in[3] * (1.0F / 3);
 }
 
 /* B^T of the input gradient: 9 from 5 */
-static inline void back_input_matrix(lane *out, const float *const *in)
+CR_INLINE void back_input_matrix(lane *out, const lane *in)
 {
     input_half(out, in);
     for (int i = 0; i < 4; i++)
-        memcpy(out[5 + i], in[1 + i], sizeof(lane));
+        out[5 + i] = in[1 + i];
 }
 
 /* A^T of the input gradient: 8 from 9 */
-static inline void back_output_matrix(lane *out, const float *const *in)
+CR_INLINE void back_output_matrix(lane *out, const lane *in)
 {
     lane even[4];
     output_half(even, in);
     for (int64_t i = 0; i < 4; i++) {
-        memcpy(out[2 * i], even[i], sizeof(lane));
-        memcpy(out[2 * i + 1], in[5 + i], sizeof(lane));
+        out[2 * i] = even[i];
+        out[2 * i + 1] = in[5 + i];
     }
 }
 
-static void input(float *const *out, const float *const *in, int channels, int64_t step)
+static void input(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, input_matrix, 9, 9);
+    map(out, in, to_c, from_c, input_matrix, 9, 9, false);
 }
 
-static void output(float *const *out, const float *const *in, int channels, int64_t step)
+static void output(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, output_matrix, 4, 9);
+    map(out, in, to_c, from_c, output_matrix, 4, 9, true);
 }
 
-static void output_gradient(float *const *out, const float *const *in, int channels, int64_t step)
+static void output_gradient(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, output_gradient_matrix, 9, 4);
+    map(out, in, to_c, from_c, output_gradient_matrix, 9, 4, false);
 }
 
-static void weights(float *const *out, const float *const *in, int channels, int64_t step)
+static void weights(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, weights_matrix, 6, 3);
+    map(out, in, to_c, from_c, weights_matrix, 6, 3, false);
 }
 
-static void weights_gradient(float *const *out, const float *const *in, int channels, int64_t step)
+static void weights_gradient(float *const *out, const float *const *in, int64_t to_c,
+                             int64_t from_c)
 {
-    map(out, in, channels, step, weights_gradient_matrix, 3, 6);
+    map(out, in, to_c, from_c, weights_gradient_matrix, 3, 6, false);
 }
 
-static void back_input(float *const *out, const float *const *in, int channels, int64_t step)
+static void back_input(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, back_input_matrix, 9, 5);
+    map(out, in, to_c, from_c, back_input_matrix, 9, 5, false);
 }
 
-static void back_output(float *const *out, const float *const *in, int channels, int64_t step)
+static void back_output(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, back_output_matrix, 8, 9);
+    map(out, in, to_c, from_c, back_output_matrix, 8, 9, true);
 }
 
 const cr_winograd cr_winograd_3x3_stride2 = {

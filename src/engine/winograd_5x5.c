@@ -20,126 +20,117 @@
 #include "winograd_transform.h"
 
 /* B^T: 8 from 8 */
-static inline void input_matrix(lane *out, const float *const *in)
+CR_INLINE void input_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float even = in[2][l] - 4.25F * in[4][l] + in[6][l];
-        float odd = in[1][l] - 4.25F * in[3][l] + in[5][l];
-        float even2 = 0.25F * in[2][l] - 1.25F * in[4][l] + in[6][l];
-        float odd2 = 0.5F * in[1][l] - 2.5F * in[3][l] + 2 * in[5][l];
-        float even3 = 4 * in[2][l] - 5 * in[4][l] + in[6][l];
-        float odd3 = 2 * in[1][l] - 2.5F * in[3][l] + 0.5F * in[5][l];
-        out[0][l] = in[0][l] - in[6][l] + 5.25F * (in[4][l] - in[2][l]);
-        out[1][l] = even + odd;
-        out[2][l] = even - odd;
-        out[3][l] = even2 + odd2;
-        out[4][l] = even2 - odd2;
-        out[5][l] = even3 + odd3;
-        out[6][l] = even3 - odd3;
-        out[7][l] = in[7][l] - in[1][l] + 5.25F * (in[3][l] - in[5][l]);
-    }
+    lane even = in[2] - 4.25F * in[4] + in[6];
+    lane odd = in[1] - 4.25F * in[3] + in[5];
+    lane even2 = 0.25F * in[2] - 1.25F * in[4] + in[6];
+    lane odd2 = 0.5F * in[1] - 2.5F * in[3] + 2 * in[5];
+    lane even3 = 4 * in[2] - 5 * in[4] + in[6];
+    lane odd3 = 2 * in[1] - 2.5F * in[3] + 0.5F * in[5];
+    out[0] = in[0] - in[6] + 5.25F * (in[4] - in[2]);
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = even2 + odd2;
+    out[4] = even2 - odd2;
+    out[5] = even3 + odd3;
+    out[6] = even3 - odd3;
+    out[7] = in[7] - in[1] + 5.25F * (in[3] - in[5]);
 }
 
 /* A^T: 4 from 8 */
-static inline void output_matrix(lane *out, const float *const *in)
+CR_INLINE void output_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float sum = in[1][l] + in[2][l];
-        float difference = in[1][l] - in[2][l];
-        float sum2 = in[3][l] + in[4][l];
-        float difference2 = in[3][l] - in[4][l];
-        float sum3 = in[5][l] + in[6][l];
-        float difference3 = in[5][l] - in[6][l];
-        out[0][l] = in[0][l] + sum + sum2 + sum3;
-        out[1][l] = difference + 2 * difference2 + 0.5F * difference3;
-        out[2][l] = sum + 4 * sum2 + 0.25F * sum3;
-        out[3][l] = difference + 8 * difference2 + 0.125F * difference3 + in[7][l];
-    }
+    lane sum = in[1] + in[2];
+    lane difference = in[1] - in[2];
+    lane sum2 = in[3] + in[4];
+    lane difference2 = in[3] - in[4];
+    lane sum3 = in[5] + in[6];
+    lane difference3 = in[5] - in[6];
+    out[0] = in[0] + sum + sum2 + sum3;
+    out[1] = difference + 2 * difference2 + 0.5F * difference3;
+    out[2] = sum + 4 * sum2 + 0.25F * sum3;
+    out[3] = difference + 8 * difference2 + 0.125F * difference3 + in[7];
 }
 
 /* A: 8 from 4 */
-static inline void output_gradient_matrix(lane *out, const float *const *in)
+CR_INLINE void output_gradient_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float even = in[0][l] + in[2][l];
-        float odd = in[1][l] + in[3][l];
-        float even2 = in[0][l] + 4 * in[2][l];
-        float odd2 = 2 * in[1][l] + 8 * in[3][l];
-        float even3 = in[0][l] + 0.25F * in[2][l];
-        float odd3 = 0.5F * in[1][l] + 0.125F * in[3][l];
-        out[0][l] = in[0][l];
-        out[1][l] = even + odd;
-        out[2][l] = even - odd;
-        out[3][l] = even2 + odd2;
-        out[4][l] = even2 - odd2;
-        out[5][l] = even3 + odd3;
-        out[6][l] = even3 - odd3;
-        out[7][l] = in[3][l];
-    }
+    lane even = in[0] + in[2];
+    lane odd = in[1] + in[3];
+    lane even2 = in[0] + 4 * in[2];
+    lane odd2 = 2 * in[1] + 8 * in[3];
+    lane even3 = in[0] + 0.25F * in[2];
+    lane odd3 = 0.5F * in[1] + 0.125F * in[3];
+    out[0] = in[0];
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = even2 + odd2;
+    out[4] = even2 - odd2;
+    out[5] = even3 + odd3;
+    out[6] = even3 - odd3;
+    out[7] = in[3];
 }
 
 /* G: 8 from 5 */
-static inline void weights_matrix(lane *out, const float *const *in)
+CR_INLINE void weights_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float even = (in[0][l] + in[2][l] + in[4][l]) * (-2.0F / 9);
-        float odd = (in[1][l] + in[3][l]) * (-2.0F / 9);
-        float even2 = (in[0][l] + 4 * in[2][l] + 16 * in[4][l]) * (1.0F / 90);
-        float odd2 = (2 * in[1][l] + 8 * in[3][l]) * (1.0F / 90);
-        float even3 = (32 * in[0][l] + 8 * in[2][l] + 2 * in[4][l]) * (1.0F / 45);
-        float odd3 = (16 * in[1][l] + 4 * in[3][l]) * (1.0F / 45);
-        out[0][l] = in[0][l];
-        out[1][l] = even + odd;
-        out[2][l] = even - odd;
-        out[3][l] = even2 + odd2;
-        out[4][l] = even2 - odd2;
-        out[5][l] = even3 + odd3;
-        out[6][l] = even3 - odd3;
-        out[7][l] = in[4][l];
-    }
+    lane even = (in[0] + in[2] + in[4]) * (-2.0F / 9);
+    lane odd = (in[1] + in[3]) * (-2.0F / 9);
+    lane even2 = (in[0] + 4 * in[2] + 16 * in[4]) * (1.0F / 90);
+    lane odd2 = (2 * in[1] + 8 * in[3]) * (1.0F / 90);
+    lane even3 = (32 * in[0] + 8 * in[2] + 2 * in[4]) * (1.0F / 45);
+    lane odd3 = (16 * in[1] + 4 * in[3]) * (1.0F / 45);
+    out[0] = in[0];
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = even2 + odd2;
+    out[4] = even2 - odd2;
+    out[5] = even3 + odd3;
+    out[6] = even3 - odd3;
+    out[7] = in[4];
 }
 
 /* G^T: 5 from 8 */
-static inline void weights_gradient_matrix(lane *out, const float *const *in)
+CR_INLINE void weights_gradient_matrix(lane *out, const lane *in)
 {
-    for (int l = 0; l < LANES; l++) {
-        float sum = (in[1][l] + in[2][l]) * (-2.0F / 9);
-        float difference = (in[1][l] - in[2][l]) * (-2.0F / 9);
-        float sum2 = (in[3][l] + in[4][l]) * (1.0F / 90);
-        float difference2 = (in[3][l] - in[4][l]) * (1.0F / 90);
-        float sum3 = (in[5][l] + in[6][l]) * (2.0F / 45);
-        float difference3 = (in[5][l] - in[6][l]) * (2.0F / 45);
-        out[0][l] = in[0][l] + sum + sum2 + 16 * sum3;
-        out[1][l] = difference + 2 * difference2 + 8 * difference3;
-        out[2][l] = sum + 4 * sum2 + 4 * sum3;
-        out[3][l] = difference + 8 * difference2 + 2 * difference3;
-        out[4][l] = sum + 16 * sum2 + sum3 + in[7][l];
-    }
+    lane sum = (in[1] + in[2]) * (-2.0F / 9);
+    lane difference = (in[1] - in[2]) * (-2.0F / 9);
+    lane sum2 = (in[3] + in[4]) * (1.0F / 90);
+    lane difference2 = (in[3] - in[4]) * (1.0F / 90);
+    lane sum3 = (in[5] + in[6]) * (2.0F / 45);
+    lane difference3 = (in[5] - in[6]) * (2.0F / 45);
+    out[0] = in[0] + sum + sum2 + 16 * sum3;
+    out[1] = difference + 2 * difference2 + 8 * difference3;
+    out[2] = sum + 4 * sum2 + 4 * sum3;
+    out[3] = difference + 8 * difference2 + 2 * difference3;
+    out[4] = sum + 16 * sum2 + sum3 + in[7];
 }
 
-static void input(float *const *out, const float *const *in, int channels, int64_t step)
+static void input(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, input_matrix, 8, 8);
+    map(out, in, to_c, from_c, input_matrix, 8, 8, false);
 }
 
-static void output(float *const *out, const float *const *in, int channels, int64_t step)
+static void output(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, output_matrix, 4, 8);
+    map(out, in, to_c, from_c, output_matrix, 4, 8, true);
 }
 
-static void output_gradient(float *const *out, const float *const *in, int channels, int64_t step)
+static void output_gradient(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, output_gradient_matrix, 8, 4);
+    map(out, in, to_c, from_c, output_gradient_matrix, 8, 4, false);
 }
 
-static void weights(float *const *out, const float *const *in, int channels, int64_t step)
+static void weights(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
 {
-    map(out, in, channels, step, weights_matrix, 8, 5);
+    map(out, in, to_c, from_c, weights_matrix, 8, 5, false);
 }
 
-static void weights_gradient(float *const *out, const float *const *in, int channels, int64_t step)
+static void weights_gradient(float *const *out, const float *const *in, int64_t to_c,
+                             int64_t from_c)
 {
-    map(out, in, channels, step, weights_gradient_matrix, 5, 8);
+    map(out, in, to_c, from_c, weights_gradient_matrix, 5, 8, false);
 }
 
 const cr_winograd cr_winograd_5x5 = {

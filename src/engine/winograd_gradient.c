@@ -133,7 +133,7 @@ static void finish_panel(float *dw, const float *du, const cr_conv_sizes *s, int
     for (int i = 0; i < s->in; i++) {
         for (int f = 0; f < cr_winograd_planes(maps); f++)
             in[f] = du + f * plane_size(s) + (int64_t)i * CR_LANES;
-        maps->weights_gradient(out, in, CR_LANES, CR_LANES);
+        maps->weights_gradient(out, in, 0, 0);
         for (int tap = 0; tap < taps; tap++) {
             float *to = dw + ((int64_t)tap * s->in + i) * s->out + (int64_t)panel * CR_LANES;
             for (int c = 0; c < width; c++)

@@ -7,6 +7,8 @@
 
 #include "packed.h"
 
+#include <string.h>
+
 /* Planes a power of two apart would share the same few sets of a cache. */
 enum { PLANE_GAP = 16 };
 
@@ -72,52 +74,50 @@ int64_t cr_planes_size(int count, int tiles, int row)
     return count * ((int64_t)tiles * row + PLANE_GAP);
 }
 
-/* Where a tile lies. */
-typedef struct place {
+/* A square of side x side positions from (row, column) of an image on, in [N, h, w, channels]. */
+typedef struct square {
     int64_t image;
-    int row, column; /* of tiles in the image */
-} place;
+    int row, column, side;
+    int h, w, channels;
+} square;
 
-static place place_of(const cr_tiling *t, int64_t tile)
+static square input_square(const cr_tiling *t, int64_t tile)
 {
+    const cr_conv_sizes *s = &t->sizes;
     int64_t tiles = (int64_t)t->down * t->across;
-    return (place){.image = tile / tiles,
-                   .row = (int)(tile % tiles / t->across),
-                   .column = (int)(tile % t->across)};
+    return (square){.image = tile / tiles,
+                    .row = (int)(tile % tiles / t->across) * t->maps->apart - s->pad_top,
+                    .column = (int)(tile % t->across) * t->maps->apart - s->pad_left,
+                    .side = t->maps->inputs,
+                    .h = s->h,
+                    .w = s->w,
+                    .channels = s->in};
 }
 
-/* in [inputs^2]: where the tile's inputs are */
-static void find_inputs(const float *in[CR_FREQUENCIES_MOST], const cr_tiling *t, int64_t tile,
-                        const float *x)
+static square output_square(const cr_tiling *t, int64_t tile)
 {
     const cr_conv_sizes *s = &t->sizes;
-    int side = t->maps->inputs;
-    place p = place_of(t, tile);
-    for (int i = 0; i < side; i++) {
-        int row = p.row * t->maps->apart + i - s->pad_top;
-        for (int j = 0; j < side; j++) {
-            int column = p.column * t->maps->apart + j - s->pad_left;
-            bool inside = row >= 0 && row < s->h && column >= 0 && column < s->w;
-            int64_t pixel = (p.image * s->h + row) * s->w + column;
-            in[i * side + j] = inside ? x + pixel * s->in : t->zeros;
-        }
-    }
-}
-
-/* offset [outputs^2]: of the tile's outputs; -1 outside */
-static void find_outputs(int64_t offset[CR_OUTPUTS_MOST], const cr_tiling *t, int64_t tile)
-{
-    const cr_conv_sizes *s = &t->sizes;
+    int64_t tiles = (int64_t)t->down * t->across;
     int side = t->maps->outputs;
-    place p = place_of(t, tile);
-    for (int i = 0; i < side; i++) {
-        int row = p.row * side + i - t->lead_top;
-        for (int j = 0; j < side; j++) {
-            int column = p.column * side + j - t->lead_left;
-            bool inside = row >= 0 && row < s->oh && column >= 0 && column < s->ow;
-            int64_t pixel = (p.image * s->oh + row) * s->ow + column;
-            offset[i * side + j] = inside ? pixel * s->out : -1;
-        }
+    return (square){.image = tile / tiles,
+                    .row = (int)(tile % tiles / t->across) * side - t->lead_top,
+                    .column = (int)(tile % t->across) * side - t->lead_left,
+                    .side = side,
+                    .h = s->oh,
+                    .w = s->ow,
+                    .channels = s->out};
+}
+
+/* offset [side^2]: of the positions in the tensor; -1 outside the image */
+static void find(int64_t *offset, const square *q)
+{
+    for (int i = 0; i < q->side; i++, offset += q->side) {
+        int row = q->row + i;
+        int64_t first = ((q->image * q->h + row) * q->w + q->column) * q->channels;
+        int from = row >= 0 && row < q->h ? -q->column : q->side; /* positions inside: from ... */
+        int to = q->w - q->column;                                /* ... to this one */
+        for (int j = 0; j < q->side; j++)
+            offset[j] = j >= from && j < to ? first + (int64_t)j * q->channels : -1;
     }
 }
 
@@ -127,13 +127,78 @@ static void find_planes(float *at[CR_FREQUENCIES_MOST], const cr_planes *p, int 
         at[f] = p->at + f * p->plane + (int64_t)slot * p->row;
 }
 
+/* ---- from one to the other --------------------------------------------------------------------
+ */
+
+/* A map of `to` positions from `from`, for all channels; those of an input are contiguous, lanes of
+ * an output `step` floats apart. */
+typedef struct way {
+    cr_winograd_map *map;
+    int to, from, channels;
+    int64_t step;
+} way;
+
+/* `count` channels, fewer than CR_LANES; from HALF on as two halves that overlap */
+static void copy_few(float *to, const float *from, int count)
+{
+    enum { HALF = CR_LANES / 2 };
+    if (count >= HALF) {
+        memcpy(to, from, HALF * sizeof(float));
+        memcpy(to + count - HALF, from + count - HALF, HALF * sizeof(float));
+        return;
+    }
+    for (int c = 0; c < count; c++)
+        to[c] = from[c];
+}
+
+/* The channels from `first` on, fewer than a lane, by way of full lanes. */
+static void map_few(const way *w, float *const *out, const float *const *in, int first)
+{
+    float from_lanes[CR_FREQUENCIES_MOST][CR_LANES] = {{0}};
+    float to_lanes[CR_FREQUENCIES_MOST][CR_LANES];
+    const float *from_at[CR_FREQUENCIES_MOST];
+    float *to_at[CR_FREQUENCIES_MOST];
+    int count = w->channels - first;
+    for (int p = 0; p < w->from; p++) {
+        copy_few(from_lanes[p], in[p] + first, count);
+        from_at[p] = from_lanes[p];
+    }
+    for (int p = 0; p < w->to; p++)
+        to_at[p] = to_lanes[p];
+    w->map(to_at, from_at, 0, 0);
+    for (int p = 0; p < w->to; p++)
+        if (out[p] != NULL)
+            copy_few(out[p] + first / CR_LANES * w->step, to_lanes[p], count);
+}
+
+/* out [to] from in [from]. Where lanes of the output are contiguous, the last ones overlap those
+ * before when there is no multiple of CR_LANES. */
+static void map_all(const way *w, float *const *out, const float *const *in)
+{
+    int whole = w->channels / CR_LANES * CR_LANES;
+    for (int c = 0; c < whole; c += CR_LANES)
+        w->map(out, in, c / CR_LANES * w->step, c);
+    if (whole == w->channels)
+        return;
+    if (whole > 0 && w->step == CR_LANES)
+        w->map(out, in, w->channels - CR_LANES, w->channels - CR_LANES);
+    else
+        map_few(w, out, in, whole);
+}
+
 void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x)
 {
     const float *in[CR_FREQUENCIES_MOST];
     float *out[CR_FREQUENCIES_MOST];
-    find_inputs(in, t, tile, x);
+    int64_t offset[CR_FREQUENCIES_MOST] = {0};
+    square from = input_square(t, tile);
+    int positions = from.side * from.side;
+    find(offset, &from);
     find_planes(out, v, slot);
-    t->maps->input(out, in, v->channels, v->panel);
+    for (int p = 0; p < positions; p++)
+        in[p] = offset[p] >= 0 ? x + offset[p] : t->zeros;
+    way w = {t->maps->input, v->count, positions, v->channels, v->panel};
+    map_all(&w, out, in);
 }
 
 void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot)
@@ -141,11 +206,14 @@ void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes 
     float *in[CR_FREQUENCIES_MOST];
     float *out[CR_OUTPUTS_MOST];
     int64_t offset[CR_OUTPUTS_MOST] = {0};
+    square to = output_square(t, tile);
+    int positions = to.side * to.side;
+    find(offset, &to);
     find_planes(in, m, slot);
-    find_outputs(offset, t, tile);
-    for (int p = 0; p < t->maps->outputs * t->maps->outputs; p++)
+    for (int p = 0; p < positions; p++)
         out[p] = offset[p] >= 0 ? y + offset[p] : NULL;
-    t->maps->output(out, (const float *const *)in, m->channels, CR_LANES);
+    way w = {t->maps->output, positions, m->count, m->channels, CR_LANES};
+    map_all(&w, out, (const float *const *)in);
 }
 
 void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, int64_t tile,
@@ -154,9 +222,12 @@ void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, i
     const float *in[CR_OUTPUTS_MOST];
     float *out[CR_FREQUENCIES_MOST];
     int64_t offset[CR_OUTPUTS_MOST] = {0};
+    square from = output_square(t, tile);
+    int positions = from.side * from.side;
+    find(offset, &from);
     find_planes(out, m, slot);
-    find_outputs(offset, t, tile);
-    for (int p = 0; p < t->maps->outputs * t->maps->outputs; p++)
+    for (int p = 0; p < positions; p++)
         in[p] = offset[p] >= 0 ? dy + offset[p] : t->zeros;
-    t->maps->output_gradient(out, in, m->channels, m->panel);
+    way w = {t->maps->output_gradient, m->count, positions, m->channels, m->panel};
+    map_all(&w, out, in);
 }

@@ -1,12 +1,13 @@
 /*
  * winograd_transform: the linear maps of Winograd's convolutions, each of one tile or one KxK
- * kernel on all of its channels. `in` and `out` point to the channels of each position of the tile,
- * row by row: so a tile can lie in an image, in a padding of zeros, or spread over the planes of
- * the transformed domain. The channels of an input are contiguous; of an output, lanes of CR_LANES
- * channels each lie `step` floats apart. Private to the engine.
+ * kernel. `in` and `out` point to the channels of each position of the tile, row by row: so a tile
+ * can lie in an image, in a padding of zeros, or spread over the planes of the transformed domain.
+ * Private to the engine.
  */
 #ifndef COLROW_ENGINE_WINOGRAD_TRANSFORM_H
 #define COLROW_ENGINE_WINOGRAD_TRANSFORM_H
+
+#include "processor.h"
 
 #include <stdint.h>
 
@@ -16,7 +17,9 @@ enum { /* of all rows below */
        CR_TAPS_MOST = 25
 };
 
-typedef void cr_winograd_map(float *const *out, const float *const *in, int channels, int64_t step);
+/* CR_LANES channels, `from_c` floats from the start of each in and `to_c` from that of each out. */
+typedef void cr_winograd_map(float *const *out, const float *const *in, int64_t to_c,
+                             int64_t from_c);
 
 /* Tiles of inputs become tiles of outputs by so many frequencies, each with a plane of the weights;
  * the last plane serves all frequencies that are left. All numbers are of one side. */
