@@ -3,6 +3,7 @@
  * convolution K^2. A kept input channel is `taps` contiguous rows of OUT.
  */
 #include "chain.h"
+#include "channels.h"
 
 #include <string.h>
 
@@ -45,15 +46,12 @@ void cr_kernel_gather(float *kept, const float *w, const cr_layer *layer, const 
 void cr_kernel_gather_live(float *live, const float *kept, int64_t rows, int out,
                            const cr_pick *pick)
 {
-    const int *index = pick->index;
+    enum { STRIP = 16 };
     int count = pick->k;
 #pragma omp parallel for schedule(static) if (rows * count >= 1 << 18)
-    for (int64_t row = 0; row < rows; row++) {
-        const float *from = kept + row * out;
-        float *restrict to = live + row * count;
-        for (int q = 0; q < count; q++)
-            to[q] = from[index[q]];
-    }
+    for (int64_t row = 0; row < rows; row += STRIP)
+        cr_channels_gather(live + row * count, kept + row * out,
+                           rows - row < STRIP ? rows - row : STRIP, out, pick->index, count);
 }
 
 /* Position in ascending index [k] of the first one that is not below `least`. */

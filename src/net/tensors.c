@@ -3,6 +3,7 @@
  * memory, and how the gradients of several readers come together.
  */
 #include "chain.h"
+#include "channels.h"
 
 #include <string.h>
 
@@ -227,26 +228,17 @@ float *cr_tensor_gradient_of(const cr_net *net, int s)
     return !source->dense || (whole && !source->has_gradient) ? source->gradient : net->flow;
 }
 
-/* to [C] at I (+)= from [k] */
-static void add_row(float *restrict to, const float *restrict from, const cr_pick *pick)
-{
-    const int *index = pick->index;
-    if (pick->k == pick->n)
-        for (int c = 0; c < pick->n; c++)
-            to[c] += from[c];
-    else
-        for (int j = 0; j < pick->k; j++)
-            to[index[j]] += from[j];
-}
-
 void cr_tensor_add_rows(const cr_net *net, int s, const float *dx, const cr_tile *rows)
 {
     const cr_segment *segment = &net->segments[s];
     const cr_tensor *source = &net->tensors[segment->source];
     const cr_pick *pick = segment->active;
-    float *to = source->gradient + rows->first_row * pick->n;
+    float *restrict to = source->gradient + rows->first_row * pick->n;
     if (!source->has_gradient)
         memset(to, 0, (size_t)rows->rows * (size_t)pick->n * sizeof *to);
-    for (int row = 0; row < rows->rows; row++)
-        add_row(to + (int64_t)row * pick->n, dx + (int64_t)row * pick->k, pick);
+    if (pick->k < pick->n)
+        cr_channels_add(to, dx, rows->rows, pick->n, pick->index, pick->k);
+    else
+        for (int64_t i = 0; i < (int64_t)rows->rows * pick->n; i++)
+            to[i] += dx[i];
 }

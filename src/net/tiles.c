@@ -1,6 +1,8 @@
 /* tiles: see tiles.h. */
 #include "tiles.h"
 
+#include "channels.h"
+
 #include <omp.h>
 #include <string.h>
 
@@ -66,13 +68,7 @@ void cr_tile_gather(float *restrict to, const float *x, int n, const cr_tile *ti
         memcpy(to, x + tile->first_row * n, (size_t)tile->rows * (size_t)k * sizeof(float));
         return;
     }
-    for (int r = 0; r < tile->rows; r++) {
-        const float *from = x + (tile->first_row + r) * n;
-        cr_row_prefetch(from, n);
-        for (int j = 0; j < k; j++)
-            to[j] = from[index[j]];
-        to += k;
-    }
+    cr_channels_gather(to, x + tile->first_row * n, tile->rows, n, index, k);
 }
 
 bool cr_worth_threads(int64_t floats)

@@ -1,0 +1,51 @@
+/*
+ * lanes: some of LANES neighbouring floats, named by the bits of a mask, taken together or put
+ * apart. The only lines of net that depend on the kind of processor.
+ */
+#ifndef NET_LANES_H
+#define NET_LANES_H
+
+enum { LANES = 16 };
+
+#ifdef __AVX512F__
+#include <immintrin.h>
+
+static inline __mmask16 first_lanes(int count)
+{
+    return (__mmask16)((1U << count) - 1);
+}
+
+/* to [count] = those of from [LANES] in the mask of `count` bits */
+static inline void lanes_gather(float *to, const float *from, unsigned mask, int count)
+{
+    __m512 some = _mm512_maskz_loadu_ps((__mmask16)mask, from);
+    _mm512_mask_storeu_ps(to, first_lanes(count), _mm512_maskz_compress_ps((__mmask16)mask, some));
+}
+
+/* those of to [LANES] in the mask += from [count] */
+static inline void lanes_add(float *to, const float *from, unsigned mask, int count)
+{
+    __m512 some = _mm512_maskz_loadu_ps(first_lanes(count), from);
+    __m512 apart = _mm512_maskz_expand_ps((__mmask16)mask, some);
+    __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps((__mmask16)mask, to), apart);
+    _mm512_mask_storeu_ps(to, (__mmask16)mask, sum);
+}
+#else
+static inline void lanes_gather(float *to, const float *from, unsigned mask, int count)
+{
+    (void)count;
+    for (; mask != 0; mask >>= 1, from++)
+        if (mask & 1)
+            *to++ = *from;
+}
+
+static inline void lanes_add(float *to, const float *from, unsigned mask, int count)
+{
+    (void)count;
+    for (; mask != 0; mask >>= 1, to++)
+        if (mask & 1)
+            *to += *from++;
+}
+#endif
+
+#endif
