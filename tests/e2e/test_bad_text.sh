@@ -55,7 +55,7 @@ refused 2 "network: expected a vocabulary of at least the 32 words of text/ptb.t
 refused 2 "data.validation: expected 0, as a text has a file for validation, found 5" \
     -s data.validation=5
 refused 2 "data.augment: expected nothing for a text" -s data.augment.flip=true
-refused 2 "batch_schedule: expected none for a text" -s 'batch_schedule={1: 16}'
+refused 2 "batch_schedule: expected none with a text" -s 'batch_schedule={1: 16}'
 refused 2 "data: expected a network that reads a text, so many words x 1 x 1 at a time, found 1 x 1 x 64" \
     -s 'network={model: mlp, sizes: [64, 10]}'
 # streams that do not divide among the ranks
