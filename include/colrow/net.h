@@ -331,9 +331,9 @@ extern const cr_agreement cr_net_alone;
  * in the summed compact gradient. */
 void cr_net_update_statistics(cr_net *net, const float *compact, int micro_batches);
 
-/* After the step's sums, which are of `samples` samples: remember the norms of the inputs, which
- * ride in the compact gradient. Nothing where the net remembers none. */
-void cr_net_remember(cr_net *net, const float *compact, int64_t samples);
+/* After the step's sums, which are of so many labels (cr_result.samples): remember the norms of the
+ * inputs, which ride in the compact gradient. Nothing where the net remembers none. */
+void cr_net_remember(cr_net *net, const float *compact, int64_t labels);
 
 /* The mean squares [n] that the net remembers of the input channels of `segment`; NULL: none. What
  * is written there counts once net->knows is set. */

@@ -68,11 +68,11 @@ void cr_remember_add(cr_net *net, bool first)
 }
 
 /* sums [remembered_count] */
-static void remember(cr_net *net, int s, const float *sums, int64_t samples)
+static void remember(cr_net *net, int s, const float *sums, int64_t labels)
 {
     const cr_segment *segment = &net->segments[s];
     bool compact = cr_tensor_is_compact(net, segment->source);
-    double rows = (double)samples * cr_segment_positions(net, s);
+    double rows = (double)labels / net->positions * cr_segment_positions(net, s);
     float *means = cr_net_remembered(net, s);
     for (int j = 0; j < (compact ? segment->pick.k : segment->n); j++) {
         int c = compact ? segment->pick.index[j] : j;
@@ -80,10 +80,10 @@ static void remember(cr_net *net, int s, const float *sums, int64_t samples)
     }
 }
 
-void cr_net_remember(cr_net *net, const float *compact, int64_t samples)
+void cr_net_remember(cr_net *net, const float *compact, int64_t labels)
 {
     for (int s = 0; s < net->segment_count; s++)
         if (net->segments[s].squares != NULL)
-            remember(net, s, compact + net->remembered_offset, samples);
+            remember(net, s, compact + net->remembered_offset, labels);
     net->knows = net->remembers;
 }

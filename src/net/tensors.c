@@ -56,7 +56,7 @@ static bool maps_channels(const cr_net *net, int s)
 static bool has_unwanted(const cr_net *net, int t)
 {
     const cr_tensor *tensor = &net->tensors[t];
-    if (tensor->dense || tensor->reader == 0)
+    if (tensor->dense)
         return false;
     return maps_channels(net, tensor->reader)
                ? has_unwanted(net, net->segments[tensor->reader].target)

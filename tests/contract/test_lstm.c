@@ -84,6 +84,9 @@ static void check_plan(const cr_net_plan *plan)
         assert_true(values_gap(a.state, a.end, ROWS * STATE) <= 1e-6);
         a.twin.end = NULL;
         check_gradients(&a);
+        cr_net_remember(a.net, a.net->gradient, (int64_t)ROWS * STEPS);
+        assert_true(a.net->knows == plan->remembers &&
+                    a.net->ahead == (window > 0 && plan->sampling.lookahead));
         memcpy(a.begin, a.end, sizeof a.begin);
         lstm_batch_free(&batch);
     }
@@ -117,6 +120,21 @@ static void sampled_gradients_are_derivatives(void **state)
         cr_net_plan plan = net_plan(&wish);
         check_plan(&plan);
         net_word(plan.sampling.exact.value[plan.sampling.exact.count++], "lstm*");
+        check_plan(&plan);
+    }
+}
+
+/* Picks by the norms of the last window, which are known before a window begins. */
+static void remembered_norms_pick_as_well(void **state)
+{
+    (void)state;
+    for (int ahead = 0; ahead < 2; ahead++) {
+        net_wish wish = whole;
+        wish.ratio = 0.5;
+        wish.dropout = 0.3;
+        wish.remembers = true;
+        wish.lookahead = ahead == 1;
+        cr_net_plan plan = net_plan(&wish);
         check_plan(&plan);
     }
 }
@@ -195,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_gradients_are_derivatives),
         cmocka_unit_test(sampled_gradients_are_derivatives),
+        cmocka_unit_test(remembered_norms_pick_as_well),
         cmocka_unit_test(a_pattern_samples_single_gates),
         cmocka_unit_test(shorter_windows_carry_on),
     };
