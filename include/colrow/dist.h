@@ -75,7 +75,6 @@ struct cr_dist {
     int micro_batches_most;
 
     int64_t step;                  /* under way, from 1 */
-    cr_status ticked;              /* of messages in flight during the backward pass */
     int micro_batches;             /* of this step, on all ranks */
     int first, count;              /* this rank's */
     int done;                      /* of them, backward passes */

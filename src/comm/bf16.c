@@ -7,8 +7,8 @@
  *     gather     every rank sends its sum to all
  *
  * Every sum has been rounded by one rank only, so all ranks end with the same bits. A rounding to
- * 8 bits is off by at most 2^-8 of the value, so the sum of x_1 ... x_R, rounded twice, is off by at
- * most 2^-7 (|x_1| + ... + |x_R|).
+ * 8 bits is off by at most 2^-8 of the value, so the sum of x_1 ... x_R, rounded twice, is off by
+ * at most 2^-7 (|x_1| + ... + |x_R|).
  *
  * The second half of a flight begins when its first half has landed, at another time on each rank;
  * MPI wants collectives in the same order everywhere. So the halves have a communicator each, and

@@ -10,33 +10,10 @@
 
 #include <string.h>
 
+#include "bucket.h"
 #include "modes.h"
 #include "sum.h"
 #include "tail.h"
-
-static const cr_dist_wire wires[] = {
-    {"f32", 4, false, cr_comm_sum_begin},
-    {"bf16", 2, true, cr_comm_sum_begin_bf16},
-};
-
-static const char *const *wire_names(void)
-{
-    static const char *const names[] = {"f32", "bf16", NULL};
-    return names;
-}
-
-/* The first row where the name is no row's. */
-static const cr_dist_wire *find_wire(const char *name)
-{
-    for (size_t i = 0; i < sizeof wires / sizeof *wires; i++)
-        if (strcmp(wires[i].name, name) == 0)
-            return &wires[i];
-    return &wires[0];
-}
-
-/* The smallest bucket is this part of a full one; the others and the smaller ones can all be in
- * flight. */
-enum { LAST_PARTS = 8, FULL_BUCKETS_MOST = CR_COMM_FLIGHTS - 32 };
 
 const cr_option cr_dist_option_table[] = {
     {.name = "agreement",
@@ -66,7 +43,7 @@ const cr_option cr_dist_option_table[] = {
      .kind = CR_OPTION_WORD,
      .offset = offsetof(cr_dist_options, wire),
      .fallback = "f32",
-     .words = wire_names,
+     .words = cr_wire_names,
      .help = "gradients on their way: f32, or bf16 with half the bytes, sums in f32"},
     {.name = NULL},
 };
@@ -117,7 +94,7 @@ cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options 
              "sampling.lookahead: expected agreement: stale, which knows all picks before a step "
              "begins; found %s",
              options->agreement);
-    CR_CHECK(!options->deterministic || !find_wire(options->wire)->rounds, CR_BAD_CONFIG,
+    CR_CHECK(!options->deterministic || !cr_wire_find(options->wire)->rounds, CR_BAD_CONFIG,
              "wire: %s rounds the sums of ranks; deterministic runs expect f32", options->wire);
     return CR_OK;
 }
@@ -204,13 +181,6 @@ static cr_status choose(void *self, cr_net *net, int segment, cr_pick *pick)
     return dist->mode->choose(dist, net, segment, pick);
 }
 
-/* As asked for, but never so small that a step's gradients are more flights than there can be. */
-static int64_t bucket_of(const cr_dist *dist)
-{
-    int64_t least = cr_net_message_floats(dist->net) * dist->wire->bytes / FULL_BUCKETS_MOST;
-    return least > dist->options.bucket_bytes ? least : dist->options.bucket_bytes;
-}
-
 cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm *comm, cr_net *net,
                          int micro_batches)
 {
@@ -226,11 +196,11 @@ cr_status cr_dist_create(cr_dist **out, const cr_dist_options *options, cr_comm 
     dist->net = net;
     dist->options = *options;
     dist->mode = mode;
-    dist->wire = find_wire(options->wire);
+    dist->wire = cr_wire_find(options->wire);
     dist->agreement = (cr_agreement){dist, choose};
     dist->micro_batches_most = micro_batches;
     dist->home = net->gradient;
-    dist->bucket = bucket_of(dist);
+    dist->bucket = cr_bucket_bytes(dist);
     cr_status status = make_buffers(dist);
     if (status == CR_OK)
         status = cr_sum_statistics(dist);
@@ -291,53 +261,6 @@ cr_status cr_dist_begin(cr_dist *dist, uint32_t step, int micro_batches)
     return CR_OK;
 }
 
-/* Put what is final and not yet sent into flight. */
-static cr_status send_to(cr_dist *dist, float *values, int64_t end, const cr_dist_wire *wire)
-{
-    int64_t count = end - dist->sent;
-    dist->wire_bytes += count * wire->bytes;
-    CR_TRY(wire->begin(dist->comm, values + dist->sent, count));
-    dist->sent = end;
-    return CR_OK;
-}
-
-/* The rest: gradients up to `end`, and behind them sums that must be exact, up to `end_all`. */
-static cr_status send_rest(cr_dist *dist, float *values, int64_t end, int64_t end_all)
-{
-    if (dist->wire->rounds)
-        CR_TRY(send_to(dist, values, end, dist->wire));
-    CR_TRY(send_to(dist, values, end_all, &wires[0]));
-    return cr_comm_wait(dist->comm);
-}
-
-/* The layer whose gradient ends at float `end` of the compact one; NULL before the first. */
-static const char *layer_before(const cr_net *net, int64_t end)
-{
-    const char *name = NULL;
-    for (int b = 0; b < net->block_count && net->blocks[b].offset < end; b++)
-        name = net->blocks[b].layer->name;
-    return name;
-}
-
-/* Is a bucket of so many bytes, with so many still to come, full? Towards the end buckets become
- * smaller, so that little is left to be waited for when the backward pass is over. */
-static bool is_full(int64_t bytes, int64_t left, int64_t bucket)
-{
-    return bytes >= bucket || (bytes >= bucket / LAST_PARTS && bytes >= left);
-}
-
-static cr_status send_finished(void *self, int64_t end)
-{
-    cr_dist *dist = self;
-    int64_t gradients = end < dist->net->statistics_offset ? end : dist->net->statistics_offset;
-    int64_t bytes = (gradients - dist->sent) * dist->wire->bytes;
-    int64_t left = (dist->net->statistics_offset - gradients) * dist->wire->bytes;
-    cr_comm_at(dist->comm, dist->step, layer_before(dist->net, end));
-    if (bytes > 0 && is_full(bytes, left, dist->bucket))
-        CR_TRY(send_to(dist, dist->net->gradient, gradients, dist->wire));
-    return cr_comm_progress(dist->comm);
-}
-
 static bool is_last(const cr_dist *dist)
 {
     return dist->done + 1 >= dist->count;
@@ -355,25 +278,11 @@ static cr_status check_lengths(cr_dist *dist)
     return cr_comm_same(dist->comm, hash, "picked channels");
 }
 
-/* From inside the products of the backward pass. */
-static void tick(void *self)
-{
-    cr_dist *dist = self;
-    if (dist->ticked == CR_OK)
-        dist->ticked = cr_comm_progress(dist->comm);
-}
-
 static cr_status backward_plain(cr_dist *dist)
 {
     bool equal = dist->mode->equal && cr_comm_size(dist->comm) > 1;
     bool send = is_last(dist) && equal && dist->options.overlap;
-    dist->ticked = CR_OK;
-    cr_tick_set(send ? tick : NULL, dist);
-    cr_status status =
-        cr_net_backward(dist->net, dist->done == 0, send ? send_finished : NULL, dist);
-    cr_tick_set(NULL, NULL);
-    CR_TRY(status);
-    return dist->ticked;
+    return cr_net_backward(dist->net, dist->done == 0, send ? cr_bucket_finished : NULL, dist);
 }
 
 /* ---- the tree inside a rank ------------------------------------------------------------------ */
@@ -448,8 +357,8 @@ static cr_status sum_compact(cr_dist *dist, cr_dist_news *news)
     int ranks = cr_comm_size(dist->comm);
     cr_tail_write(tail, net, news);
     if (ranks > 1)
-        CR_TRY(send_rest(dist, dist->home, net->statistics_offset,
-                         net->gradient_count + cr_tail_count(net->segment_count)));
+        CR_TRY(cr_bucket_rest(dist, dist->home, net->statistics_offset,
+                              net->gradient_count + cr_tail_count(net->segment_count)));
     return cr_tail_read(news, tail, net, ranks, true);
 }
 
@@ -465,8 +374,9 @@ static cr_status sum_dense(cr_dist *dist, cr_dist_news *news)
     memcpy(behind, dist->home + net->statistics_offset, (size_t)statistics * sizeof *behind);
     cr_tail_write(tail, net, news);
     if (ranks > 1)
-        CR_TRY(send_rest(dist, dist->dense, net->parameter_count,
-                         net->parameter_count + statistics + cr_tail_count(net->segment_count)));
+        CR_TRY(
+            cr_bucket_rest(dist, dist->dense, net->parameter_count,
+                           net->parameter_count + statistics + cr_tail_count(net->segment_count)));
     memcpy(dist->home + net->statistics_offset, behind, (size_t)statistics * sizeof *behind);
     return cr_tail_read(news, tail, net, ranks, false);
 }

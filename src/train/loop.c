@@ -68,15 +68,34 @@ static cr_status follow_up(cr_run *run, bool wanted)
     return CR_OK;
 }
 
-cr_status cr_run_train(cr_run *run)
+static cr_status run_steps(cr_run *run)
 {
-    CR_TRY(cr_folder_begin(run));
-    cr_meter_begin(run);
     while (run->progress.step < run->total) {
         bool wanted = false;
         CR_TRY(cr_step_run(run, &wanted));
         CR_TRY(follow_up(run, wanted));
     }
+    return CR_OK;
+}
+
+/* From inside long products, whoever they are for: gradients in flight move on, and the watchdogs
+ * of other ranks get an answer. */
+static void tick(void *self)
+{
+    const cr_run *run = self;
+    cr_status status = cr_comm_progress(run->comm);
+    if (status != CR_OK)
+        cr_comm_abort(run->comm, status);
+}
+
+cr_status cr_run_train(cr_run *run)
+{
+    CR_TRY(cr_folder_begin(run));
+    cr_meter_begin(run);
+    cr_tick_set(tick, run);
+    cr_status status = run_steps(run);
+    cr_tick_set(NULL, NULL);
+    CR_TRY(status);
     CR_TRY(cr_meter_collect(run));
     return cr_summary_write(run);
 }
