@@ -116,6 +116,10 @@ cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options 
 /* This rank's share of `micro_batches`: an aligned run [first, first + count), maybe empty. */
 void cr_dist_share(int *first, int *count, int micro_batches, int rank, int ranks);
 
+/* Is a bucket of so many bytes, with so many still to come, full? Towards the end buckets become
+ * smaller, so that little is left to be waited for when the backward pass is over. */
+bool cr_dist_is_full(int64_t bytes, int64_t left, int64_t bucket);
+
 /* Begin step number `step`, which has so many micro-batches on all ranks. Not collective. */
 cr_status cr_dist_begin(cr_dist *dist, uint32_t step, int micro_batches);
 

@@ -20,8 +20,10 @@ typedef struct cr_scaling_cell {
     double ratio;               /* sampling.ratio */
     double step_ms;             /* median step */
     double phase_ms[CR_PHASES]; /* a step */
-    double comm_ms;             /* a step, in which gradients were in flight; NaN: not measured */
-    double wire_bytes, dense_bytes; /* a step and rank */
+    double comm_ms;      /* a step with gradients in flight; NaN: not measured; of these ... */
+    double comm_wait_ms; /* ... they were waited for */
+    double wire_bytes;   /* a step and rank, and ... */
+    double dense_bytes;  /* ... those of dense gradients */
 } cr_scaling_cell;
 
 typedef struct cr_scaling {
@@ -99,7 +101,9 @@ typedef struct cr_pattern_plan {
     double samples; /* of a step, of this rank */
     int micro_batch;
     int64_t bucket_bytes;
-    bool agrees; /* each pick is broadcast */
+    int float_bytes; /* of a gradient on its way */
+    bool overlaps;   /* sums go on during the backward pass, instead of after it */
+    bool agrees;     /* each pick is broadcast */
 } cr_pattern_plan;
 
 cr_status cr_pattern_make(cr_pattern *out, const cr_pattern_plan *plan);

@@ -56,8 +56,7 @@ static const char *layer_before(const cr_net *net, int64_t end)
     return name;
 }
 
-/* Is a bucket of so many bytes, with so many still to come, full? */
-static bool is_full(int64_t bytes, int64_t left, int64_t bucket)
+bool cr_dist_is_full(int64_t bytes, int64_t left, int64_t bucket)
 {
     return bytes >= bucket || (bytes >= bucket / LAST_PARTS && bytes >= left);
 }
@@ -69,7 +68,7 @@ cr_status cr_bucket_finished(void *self, int64_t end)
     int64_t bytes = (gradients - dist->sent) * dist->wire->bytes;
     int64_t left = (dist->net->statistics_offset - gradients) * dist->wire->bytes;
     cr_comm_at(dist->comm, dist->step, layer_before(dist->net, end));
-    if (bytes > 0 && is_full(bytes, left, dist->bucket))
+    if (bytes > 0 && cr_dist_is_full(bytes, left, dist->bucket))
         CR_TRY(send_to(dist, dist->net->gradient, gradients, dist->wire));
     return cr_comm_progress(dist->comm);
 }

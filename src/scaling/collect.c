@@ -44,6 +44,7 @@ static cr_scaling_cell merge(const cr_scaling_cell *cells, int count)
     one.runs = count;
     one.step_ms = median(cells, count, offsetof(cr_scaling_cell, step_ms));
     one.comm_ms = median(cells, count, offsetof(cr_scaling_cell, comm_ms));
+    one.comm_wait_ms = median(cells, count, offsetof(cr_scaling_cell, comm_wait_ms));
     one.wire_bytes = median(cells, count, offsetof(cr_scaling_cell, wire_bytes));
     one.dense_bytes = median(cells, count, offsetof(cr_scaling_cell, dense_bytes));
     for (size_t p = 0; p < CR_PHASES; p++)
@@ -133,7 +134,7 @@ double cr_scaling_hidden(const cr_scaling_cell *cell)
 {
     if (!(cell->comm_ms > 0)) /* NaN too */
         return NAN;
-    double hidden = 1 - cell->phase_ms[CR_PHASE_WAIT] / cell->comm_ms;
+    double hidden = 1 - cell->comm_wait_ms / cell->comm_ms;
     return hidden > 0 ? hidden : 0;
 }
 

@@ -37,6 +37,20 @@ const cr_option cr_scaling_option_table[] = {
 
 /* ---- series ---------------------------------------------------------------------------------- */
 
+/* Is it a way to train whose messages the model knows? */
+static cr_status check(const cr_dist_options *options)
+{
+    static const char *const known[] = {"root", "weights", "stale", NULL};
+    bool found = false;
+    for (int i = 0; known[i] != NULL; i++)
+        found = found || strcmp(options->agreement, known[i]) == 0;
+    CR_CHECK(found, CR_BAD_CONFIG, "agreement: expected root, weights or stale, found %s",
+             options->agreement);
+    CR_CHECK(!options->deterministic, CR_BAD_CONFIG,
+             "deterministic: expected sums that scatter and gather, found true");
+    return CR_OK;
+}
+
 static cr_status make_series(cr_model_series *out, const cr_scaling_cell *cell)
 {
     char path[CR_PATH_MAX];
@@ -45,13 +59,16 @@ static cr_status make_series(cr_model_series *out, const cr_scaling_cell *cell)
     CR_TRY(cr_path_join(path, cell->folder, "config.yaml"));
     CR_TRY(cr_options_load(&options, path, NULL, 0));
     CR_TRY(cr_options_settle(&options, cell->ranks));
-    CR_CHECK(!options.dist.deterministic, CR_BAD_CONFIG,
-             "deterministic: expected sums that overlap with the backward pass, found true");
-    *out = (cr_model_series){.cell = cell,
-                             .micro_batch = options.micro_batch,
-                             .bucket_bytes = options.dist.bucket_bytes,
-                             .agrees = strcmp(options.dist.agreement, "root") == 0};
-    return cr_options_net(&out->net, &options);
+    CR_TRY(check(&options.dist));
+    CR_TRY(cr_options_net(&out->net, &options));
+    out->plan = (cr_pattern_plan){.net = out->net,
+                                  .cell = cell,
+                                  .micro_batch = options.micro_batch,
+                                  .bucket_bytes = options.dist.bucket_bytes,
+                                  .float_bytes = strcmp(options.dist.wire, "bf16") == 0 ? 2 : 4,
+                                  .overlaps = options.dist.overlap,
+                                  .agrees = strcmp(options.dist.agreement, "root") == 0};
+    return CR_OK;
 }
 
 /* Cells are sorted by ratio, and then by ranks. */
@@ -71,15 +88,15 @@ static cr_status make_all_series(cr_scaling_fit *fit)
 
 cr_status cr_series_pattern(cr_pattern *out, const cr_model_series *series, double samples)
 {
-    const cr_pattern_plan plan = {series->net,         series->cell,         samples,
-                                  series->micro_batch, series->bucket_bytes, series->agrees};
+    cr_pattern_plan plan = series->plan;
+    plan.samples = samples;
     return cr_pattern_make(out, &plan);
 }
 
 static const cr_model_series *series_of(const cr_scaling_fit *fit, const cr_scaling_cell *cell)
 {
     int s = 0;
-    while (fit->series[s].cell->ratio != cell->ratio)
+    while (fit->series[s].plan.cell->ratio != cell->ratio)
         s++;
     return &fit->series[s];
 }
@@ -171,10 +188,10 @@ static cr_status write_patterns(const cr_scaling_fit *fit, const char *folder)
         char name[CR_WORD_MAX];
         char path[CR_PATH_MAX];
         cr_pattern pattern = {.events = NULL};
-        (void)snprintf(name, sizeof name, "pattern-%g.txt", series->cell->ratio);
+        (void)snprintf(name, sizeof name, "pattern-%g.txt", series->plan.cell->ratio);
         CR_TRY(cr_path_join(path, folder, name));
-        CR_TRY(
-            cr_series_pattern(&pattern, series, (double)series->cell->batch / series->cell->ranks));
+        CR_TRY(cr_series_pattern(&pattern, series,
+                                 (double)series->plan.cell->batch / series->plan.cell->ranks));
         cr_status status = cr_pattern_write(&pattern, path);
         cr_pattern_free(&pattern);
         CR_TRY(status);

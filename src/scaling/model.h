@@ -6,11 +6,8 @@
 
 /* What the model knows of one ratio. */
 typedef struct cr_model_series {
-    const cr_scaling_cell *cell; /* of the fewest ranks: the pace of all others */
-    cr_net *net;                 /* owned */
-    int micro_batch;             /* samples */
-    int64_t bucket_bytes;
-    bool agrees; /* by broadcasts */
+    cr_pattern_plan plan; /* cell: of the fewest ranks, the pace of all others; samples are open */
+    cr_net *net;          /* of the plan; owned */
 } cr_model_series;
 
 typedef struct cr_scaling_fit {

@@ -12,6 +12,8 @@
  */
 #include "colrow/scaling.h"
 
+#include "colrow/dist.h"
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -72,9 +74,9 @@ static double share_of(const cr_net *net, int s, double (*count)(const cr_net *n
     return sum > 0 ? count(net, s) / sum : 1.0 / net->segment_count;
 }
 
-/* Gradient of a segment as it travels: of its kernel the kept rows and live columns, of its chain
- * the kept channels. */
-static double gradient_bytes(const cr_net *net, int s)
+/* Floats of a segment's gradient as it travels: of its kernel the kept rows and live columns, of
+ * its chain the kept channels. */
+static double gradient_floats(const cr_net *net, int s)
 {
     const cr_segment *segment = &net->segments[s];
     const cr_layer *layer = &net->layers[segment->consumer];
@@ -88,7 +90,7 @@ static double gradient_bytes(const cr_net *net, int s)
         for (int p = 0; p < link->parameter_count; p++)
             floats += (double)link->parameters[p].count * kept;
     }
-    return floats * sizeof(float);
+    return floats;
 }
 
 /* Indices and scales, their number and their hash. */
@@ -121,21 +123,35 @@ static cr_status add_forward(cr_pattern *pattern, const cr_pattern_plan *plan, d
     return CR_OK;
 }
 
+/* Bytes of all gradients. */
+static double gradient_bytes(const cr_pattern_plan *plan)
+{
+    double floats = 0;
+    for (int s = 0; s < plan->net->segment_count; s++)
+        floats += gradient_floats(plan->net, s);
+    return floats * plan->float_bytes;
+}
+
+/* The last backward pass. */
 static cr_status add_backward(cr_pattern *pattern, const cr_pattern_plan *plan, double seconds,
                               double left)
 {
     const cr_net *net = plan->net;
     double bytes = 0;
+    double to_come = gradient_bytes(plan);
+    double behind = (double)(net->statistics_count + net->gradient_extra) * sizeof(float);
     for (int s = net->segment_count - 1; s >= 0; s--) {
+        double more = gradient_floats(net, s) * plan->float_bytes;
         left += seconds * share_of(net, s, backward_macs);
-        bytes += gradient_bytes(net, s);
-        if (bytes < (double)plan->bucket_bytes)
+        bytes += more;
+        to_come -= more;
+        if (!plan->overlaps ||
+            !cr_dist_is_full((int64_t)bytes, (int64_t)to_come, plan->bucket_bytes))
             continue;
         CR_TRY(add(pattern, left, CR_EVENT_SUM, bytes));
         left = bytes = 0;
     }
-    bytes += (double)(net->statistics_count + net->gradient_extra) * sizeof(float);
-    CR_TRY(add(pattern, left, CR_EVENT_SUM, bytes));
+    CR_TRY(add(pattern, left, CR_EVENT_SUM, bytes + behind));
     return add(pattern, 0, CR_EVENT_WAIT, 0);
 }
 

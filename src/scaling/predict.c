@@ -18,7 +18,7 @@ typedef struct point {
 
 static double samples_of(const cr_model_series *series, int kind, int ranks)
 {
-    const cr_scaling_cell *cell = series->cell;
+    const cr_scaling_cell *cell = series->plan.cell;
     return (double)cell->batch / (kind == 0 ? ranks : cell->ranks);
 }
 
@@ -72,7 +72,7 @@ static void print_point(FILE *file, const output *o, const point *p)
                               t->comm > 0 ? fmax(1 - t->wait / t->comm, 0) : NAN,
                               efficiency(one, p),
                               exact != NULL ? exact->time.step / t->step : NAN};
-    (void)fprintf(file, "%s,%g,%d", cr_scaling_kinds[p->kind].name, p->series->cell->ratio,
+    (void)fprintf(file, "%s,%g,%d", cr_scaling_kinds[p->kind].name, p->series->plan.cell->ratio,
                   p->ranks);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         (void)fputc(',', file);
@@ -96,7 +96,7 @@ static cr_status add_predicted(cr_picture *picture, const output *o, int kind)
     for (int i = 0; i < o->count; i++) {
         const point *p = &o->points[i];
         char name[CR_WORD_MAX];
-        (void)snprintf(name, sizeof name, "%g%%", 100 * p->series->cell->ratio);
+        (void)snprintf(name, sizeof name, "%g%%", 100 * p->series->plan.cell->ratio);
         if (p->kind == kind)
             CR_TRY(cr_picture_add(picture, name, p->ranks,
                                   100 * efficiency(find(o, p->series, kind, 1), p), NAN));

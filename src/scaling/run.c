@@ -40,7 +40,7 @@ static cr_status read_word(cr_word out, const json_t *object, const char *key, c
     return CR_OK;
 }
 
-/* A number that not every version writes. */
+/* A number that not every run has. */
 static double number_or_nan(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -61,7 +61,9 @@ static cr_status take_summary(cr_scaling_cell *cell, cr_identity *identity, cons
     CR_TRY(read_number(&cell->dense_bytes, summary, "dense_bytes_per_step", path));
     for (int p = 0; p < CR_PHASES; p++)
         CR_TRY(read_number(&cell->phase_ms[p], phases, cr_phase_name((cr_phase)p), path));
-    cell->comm_ms = number_or_nan(summary, "comm_ms");
+    const json_t *comm = json_object_get(summary, "comm_ms");
+    cell->comm_ms = number_or_nan(comm, "in_flight");
+    cell->comm_wait_ms = number_or_nan(comm, "wait");
     CR_CHECK(cell->step_ms > 0, CR_BAD_DATA, "%s: step_ms: expected more than 0, found %g", path,
              cell->step_ms);
     return CR_OK;

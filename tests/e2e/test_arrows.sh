@@ -20,7 +20,7 @@ declare -A MAY=(
     [dist]="comm net sample engine"
     [train]="config dist net optim data checkpoint comm sample engine"
     [sweep]="train config"
-    [scaling]="sweep train net"
+    [scaling]="sweep train dist net"
     [study]="train comm sample engine"
     [app]="study scaling sweep train config dist net optim data checkpoint comm sample engine"
 )

@@ -70,6 +70,8 @@ whole() {
     two=$(median runs/ranks=2,ratio=0.5,batch=100)
     close_to 'weak efficiency' "$(awk "BEGIN { printf \"%.9f\", $one / $two }")" \
         "$(field efficiency weak 0.5 2)"
+    check 'communication that is hidden, a share' awk \
+        "BEGIN { h = \"$(field hidden weak 1 2)\"; exit !(h != \"\" && h >= 0 && h <= 1) }"
     check 'bytes shrink' awk "BEGIN { exit !($(field wire_share weak 0.5 2) < 0.5) }"
     check 'tables' grep -q '^| 0.5 | 2 | 100 | 1 |' runs/scaling.md
 }
