@@ -53,6 +53,14 @@ slurm_commands() {
         "$(<"$STDOUT")"
     run 4 "${job[@]}" "$SLURM" study sweep x
     check "other commands do not" grep -q 'study sweep x; OMP' "$STDOUT"
+    local left
+    for left in 1-02:03:04=1561.57 4:00:00=238.50 3:01=1.52 2:00=1.00 0:50=0.42; do
+        stub squeue "echo ${left%=*}"
+        run 4 "${job[@]}" "$SLURM" train x
+        check "${left%=*} left, found $(<"$STDOUT")" \
+            grep -qF -- "--resume -s checkpoint.stop_minutes=${left#*=};" "$STDOUT"
+    done
+    stub squeue 'echo UNLIMITED'
     stub mpirun 'echo "mpirun $*"'
     run 0 "${job[@]}" COLROW_MPIRUN=1 "$SLURM" train x
     check "mpirun instead" grep -qE '^mpirun -n 3 --map-by slot:PE=2 .*colrow train x --resume$' "$STDOUT"
