@@ -54,7 +54,7 @@ slurm_commands() {
     run 4 "${job[@]}" "$SLURM" study sweep x
     check "other commands do not" grep -q 'study sweep x; OMP' "$STDOUT"
     local left
-    for left in 1-02:03:04=1561.57 4:00:00=238.50 3:01=1.52 2:00=1.00 0:50=0.42; do
+    for left in 1-02:03:04=1561 4:00:00=238 5:01=3 2:00=1.00 0:50=0.42; do
         stub squeue "echo ${left%=*}"
         run 4 "${job[@]}" "$SLURM" train x
         check "${left%=*} left, found $(<"$STDOUT")" \
