@@ -232,8 +232,18 @@ static cr_status collect(collection *all, const char *const *paths, int count)
 {
     for (int i = 0; i < count; i++)
         CR_TRY(is_run(paths[i]) ? add_run(all, paths[i]) : add_below(all, paths[i]));
-    CR_CHECK(all->scaling->cells != NULL, CR_BAD_DATA, "expected a run, found none");
     return CR_OK;
+}
+
+/* All runs are read: make cells of them. */
+static cr_status arrange(cr_scaling *scaling, const cr_identity *identity)
+{
+    CR_CHECK(scaling->cells != NULL, CR_BAD_DATA, "expected a run, found none");
+    merge_all(scaling);
+    memcpy(scaling->version, identity->version, sizeof scaling->version);
+    memcpy(scaling->engine, identity->engine, sizeof scaling->engine);
+    memcpy(scaling->numbers, identity->numbers, sizeof scaling->numbers);
+    return check_cells(scaling);
 }
 
 cr_status cr_scaling_read(cr_scaling *out, const char *const *paths, int count)
@@ -241,13 +251,8 @@ cr_status cr_scaling_read(cr_scaling *out, const char *const *paths, int count)
     cr_scaling read = {.cells = NULL};
     collection all = {.scaling = &read};
     cr_status status = collect(&all, paths, count);
-    if (status == CR_OK) {
-        merge_all(&read);
-        memcpy(read.version, all.identity.version, sizeof read.version);
-        memcpy(read.engine, all.identity.engine, sizeof read.engine);
-        memcpy(read.numbers, all.identity.numbers, sizeof read.numbers);
-        status = check_cells(&read);
-    }
+    if (status == CR_OK)
+        status = arrange(&read, &all.identity);
     cr_identity_free(&all.identity);
     if (status == CR_OK)
         *out = read;

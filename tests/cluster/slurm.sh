@@ -129,7 +129,7 @@ interrupted() { # NAME
     check "$1: comes to its end" until_says 'JobState=COMPLETED' 240 \
         on_host 1 scontrol show job "$NUMBER"
     cp "$WORK/$1.log" "$STDERR"
-    check "$1: went on" grep -q 'resuming from' "$WORK/$1.log"
+    check "$1: went on" grep -q 'resuming ' "$WORK/$1.log"
     run 0 "$COLROW" "${TRAIN[@]}" "$WORK/$1.yaml" -o "$WORK/$1-alone"
     same "$1: weights" "$(hash_of "$WORK/$1-alone")" "$(hash_of "$WORK/$1")"
 }

@@ -1,4 +1,4 @@
-/* scaling: seconds of messages and of a step as its pattern says, and a network found from steps. */
+/* scaling: seconds of messages, of a step as its pattern says; a network found from steps. */
 #include "check.h"
 
 #include "colrow/scaling.h"
