@@ -72,6 +72,10 @@ struct cr_engine {
     /* y [N, OH, OW, OUT] */
     void (*conv_forward)(float *y, const float *x, const float *prepared,
                          const cr_conv_sizes *sizes, void *work);
+    /* y += the same; false, with nothing done, where it is no faster than adding afterwards. NULL:
+     * that is everywhere */
+    bool (*conv_add)(float *y, const float *x, const float *prepared, const cr_conv_sizes *sizes,
+                     void *work);
     /* dx [N, H, W, IN] from dy [N, OH, OW, OUT] */
     void (*conv_input_gradient)(float *dx, const float *dy, const float *prepared,
                                 const cr_conv_sizes *sizes, void *work);

@@ -160,6 +160,8 @@ typedef struct cr_contraction {
     size_t (*work)(const cr_contract *c); /* B of scratch; NULL: none */
     /* y [.., out] from x [.., k] and the (prepared) kept weights */
     void (*forward)(const cr_contract *c, float *y, const float *x, const float *w);
+    /* y += the same; false, with nothing done: the caller has to add. NULL: always */
+    bool (*add)(const cr_contract *c, float *y, const float *x, const float *w);
     /* dx [.., k] from dy [.., live] and the (prepared) live weights */
     void (*input_gradient)(const cr_contract *c, float *dx, const float *dy, const float *w);
     /* dw [rows of k, live] (+)= from x and dy */

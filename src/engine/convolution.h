@@ -19,6 +19,9 @@ typedef struct cr_convolution {
     size_t (*work)(const cr_conv_sizes *sizes, int threads); /* B */
     void (*forward)(float *y, const float *x, const float *prepared, const cr_conv_sizes *sizes,
                     void *work);
+    /* y += the same; NULL: no faster than adding afterwards */
+    void (*add)(float *y, const float *x, const float *prepared, const cr_conv_sizes *sizes,
+                void *work);
     void (*input_gradient)(float *dx, const float *dy, const float *prepared,
                            const cr_conv_sizes *sizes, void *work);
     void (*weight_gradient)(float *dw, const float *x, const float *dy, const cr_conv_sizes *sizes,

@@ -177,15 +177,14 @@ static void convolve_block(float *y, const float *x, const float *u, const cr_ti
         cr_tile_output(y, t, first + i, &m, i);
 }
 
-/* y [N, OH, OW, OUT] of x [N, H, W, IN], or dx of dy */
-static void convolve(float *y, const float *x, const float *u, const cr_conv_sizes *sizes,
-                     bool backward, void *work)
+/* y [N, OH, OW, OUT] (+)= of x [N, H, W, IN], or dx of dy, by tiles that want zeros still */
+static void convolve(float *y, const float *x, const float *u, cr_tiling t, void *work)
 {
     float *zeros = work;
-    float *space = zeros + zeros_size(sizes);
-    memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
-    cr_tiling t = cr_tiling_of(sizes, backward, zeros);
-    int block = cr_tiling_block(&t, block_target(sizes));
+    float *space = zeros + zeros_size(&t.sizes);
+    memset(zeros, 0, (size_t)zeros_size(&t.sizes) * sizeof(float));
+    t.zeros = zeros;
+    int block = cr_tiling_block(&t, block_target(&t.sizes));
     int threads = omp_get_max_threads();
     bool share =
         threads > 1 && t.count >= (int64_t)2 * threads * block; /* enough blocks for each */
@@ -197,13 +196,20 @@ static void convolve(float *y, const float *x, const float *u, const cr_conv_siz
 static void forward(float *y, const float *x, const float *u, const cr_conv_sizes *sizes,
                     void *work)
 {
-    convolve(y, x, u, sizes, false, work);
+    convolve(y, x, u, cr_tiling_of(sizes, false, NULL), work);
+}
+
+static void add(float *y, const float *x, const float *u, const cr_conv_sizes *sizes, void *work)
+{
+    cr_tiling t = cr_tiling_of(sizes, false, NULL);
+    t.adds = true;
+    convolve(y, x, u, t, work);
 }
 
 static void input_gradient(float *dx, const float *dy, const float *u, const cr_conv_sizes *sizes,
                            void *work)
 {
-    convolve(dx, dy, u, sizes, true, work);
+    convolve(dx, dy, u, cr_tiling_of(sizes, true, NULL), work);
 }
 
 static size_t work(const cr_conv_sizes *sizes, int threads)
@@ -223,6 +229,7 @@ const cr_convolution cr_convolution_winograd4 = {
     .prepare = prepare,
     .work = work,
     .forward = forward,
+    .add = add,
     .input_gradient = input_gradient,
     .weight_gradient = cr_winograd_weight_gradient,
 };

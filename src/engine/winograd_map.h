@@ -28,7 +28,7 @@ CR_INLINE lane read_lane(const float *from)
     return value;
 }
 
-/* out [to] = L held [from], without NULLs */
+/* out [to] = L held [from]; when `partial`, some are NULL and left out */
 CR_INLINE void map_row(float *const *out, int64_t to_c, const lane *held, matrix *apply, int to,
                        bool partial)
 {

@@ -186,6 +186,36 @@ static void map_all(const way *w, float *const *out, const float *const *in)
         map_few(w, out, in, whole);
 }
 
+/* to [count] += from, `count` at most CR_LANES */
+static void add_lanes(float *restrict to, const float *restrict from, int count)
+{
+    if (count == CR_LANES)
+        for (int c = 0; c < CR_LANES; c++)
+            to[c] += from[c];
+    else
+        for (int c = 0; c < count; c++)
+            to[c] += from[c];
+}
+
+/* out [to], without NULLs, += from in [from], which has room for whole lanes */
+static void map_onto(const way *w, float *const *out, const float *const *in)
+{
+    float lanes[CR_OUTPUTS_MOST][CR_LANES];
+    float *at[CR_OUTPUTS_MOST];
+    for (int p = 0; p < w->to; p++) {
+        at[p] = lanes[p];
+        for (int c = 0; out[p] != NULL && c < w->channels; c += CR_LANES)
+            CR_PREFETCH(out[p] + c);
+    }
+    for (int first = 0; first < w->channels; first += CR_LANES) {
+        int count = w->channels - first < CR_LANES ? w->channels - first : CR_LANES;
+        w->map(at, in, 0, first);
+        for (int p = 0; p < w->to; p++)
+            if (out[p] != NULL)
+                add_lanes(out[p] + first, lanes[p], count);
+    }
+}
+
 void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x)
 {
     const float *in[CR_FREQUENCIES_MOST];
@@ -213,7 +243,10 @@ void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes 
     for (int p = 0; p < positions; p++)
         out[p] = offset[p] >= 0 ? y + offset[p] : NULL;
     way w = {t->maps->output, positions, m->count, m->channels, CR_LANES};
-    map_all(&w, out, (const float *const *)in);
+    if (t->adds)
+        map_onto(&w, out, (const float *const *)in);
+    else
+        map_all(&w, out, (const float *const *)in);
 }
 
 void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, int64_t tile,

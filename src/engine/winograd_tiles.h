@@ -27,6 +27,7 @@ typedef struct cr_tiling {
     int down, across;        /* tiles of an image */
     int64_t count;           /* tiles of all images */
     const float *zeros;      /* [max(IN, OUT)]: what lies outside an image; borrowed */
+    bool adds;               /* outputs are added to what is there, not overwritten */
 } cr_tiling;
 
 /* The maps for a kernel and stride, of the forward product or (`backward`) the input gradient;
@@ -46,7 +47,8 @@ int64_t cr_planes_size(int count, int tiles, int row);
 /* Row `slot` of each plane = (B^T d B)_f of the tile's inputs in x [N, H, W, IN] */
 void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x);
 
-/* The tile's outputs in y [N, OH, OW, OUT] = A^T M A of row `slot` of each plane */
+/* The tile's outputs in y [N, OH, OW, OUT] (+)= A^T M A of row `slot` of each plane, which has room
+ * for whole lanes */
 void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot);
 
 /* Row `slot` of each plane = (A dy A^T)_f of the tile's outputs in dy [N, OH, OW, OUT] */

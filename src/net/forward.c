@@ -193,6 +193,11 @@ void cr_net_begin(cr_net *net, uint32_t step, const cr_agreement *agreement)
             cr_pick_all(&net->segments[s].pick);
 }
 
+static cr_phase product_phase(const cr_net *net)
+{
+    return net->pass.training ? CR_PHASE_CONTRACT_FORWARD : CR_PHASE_EVALUATE;
+}
+
 /* The consumer's output [rows, OUT] from its input, all channels or kept ones. */
 static void consume(cr_net *net, int s, float *y, const float *x, const float *w, int k)
 {
@@ -203,10 +208,22 @@ static void consume(cr_net *net, int s, float *y, const float *x, const float *w
         return;
     }
     cr_contract c = cr_segment_contract(net, s, k, layer->out.c);
-    cr_phase previous =
-        cr_phase_enter(net->pass.training ? CR_PHASE_CONTRACT_FORWARD : CR_PHASE_EVALUATE);
+    cr_phase previous = cr_phase_enter(product_phase(net));
     layer->type->contraction->forward(&c, y, x, w);
     cr_phase_leave(previous);
+}
+
+/* The same added to y; false, with nothing done, where the consumer cannot. */
+static bool consume_onto(cr_net *net, int s, float *y, const float *x, const float *w, int k)
+{
+    const cr_contraction *type = cr_segment_contraction(net, s);
+    if (type == NULL || type->add == NULL)
+        return false;
+    cr_contract c = cr_segment_contract(net, s, k, net->layers[net->segments[s].consumer].out.c);
+    cr_phase previous = cr_phase_enter(product_phase(net));
+    bool done = type->add(&c, y, x, w);
+    cr_phase_leave(previous);
+    return done;
 }
 
 static void add_into(float *restrict to, const float *restrict from, int64_t count)
@@ -226,6 +243,8 @@ static void write_target(cr_net *net, int s, const float *x, const float *w, int
         consume(net, s, target->values + segment->column, x, w, k);
         return;
     }
+    if (consume_onto(net, s, target->values, x, w, k))
+        return;
     consume(net, s, net->sum, x, w, k);
     add_into(target->values, net->sum, count);
 }

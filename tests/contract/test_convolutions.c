@@ -32,15 +32,15 @@ static void check_gap(const cr_engine *engine, const trial *t, const product *p,
             s->kernel, s->stride, gap);
 }
 
-/* dw + before, where `before` is what dw held. */
-static void check_accumulate(const cr_engine *engine, const trial *t, const float *gradient)
+/* result + before, where `before` is what was there. */
+static void check_accumulate(const cr_engine *engine, const trial *t, const product *p,
+                             const float *result)
 {
-    const product *p = &products[WEIGHT_GRADIENT];
-    int64_t count = weights(&t->sizes);
+    int64_t count = p->count(&t->sizes);
     float *sum = uniform(count, 4);
     float *expected = uniform(count, 4);
     for (int64_t i = 0; i < count; i++)
-        expected[i] += gradient[i];
+        expected[i] += result[i];
     run(engine, p, sum, t, true);
     check_gap(engine, t, p, values_gap_float(sum, expected, count), tolerance);
     CR_FREE(sum);
@@ -53,8 +53,8 @@ static void check_sums(const cr_engine *engine, const trial *t, const product *p
 {
     float *found = result_of(engine, p, t);
     check_gap(engine, t, p, values_gap_float(found, expected, p->count(&t->sizes)), tolerance);
-    if (p == &products[WEIGHT_GRADIENT])
-        check_accumulate(engine, t, expected);
+    if (p != &products[INPUT_GRADIENT])
+        check_accumulate(engine, t, p, expected);
     CR_FREE(found);
 }
 

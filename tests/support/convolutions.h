@@ -150,11 +150,22 @@ typedef struct product {
                 void *work, bool accumulate);
 } product;
 
+/* Added to y by the engine or, where it leaves that to its caller, here. */
 static inline void run_forward(const cr_engine *e, float *y, const trial *t, const float *prepared,
                                void *work, bool accumulate)
 {
-    (void)accumulate;
-    e->conv_forward(y, t->x, prepared, &t->sizes, work);
+    if (!accumulate) {
+        e->conv_forward(y, t->x, prepared, &t->sizes, work);
+        return;
+    }
+    if (e->conv_add != NULL && e->conv_add(y, t->x, prepared, &t->sizes, work))
+        return;
+    int64_t count = outputs(&t->sizes);
+    float *sum = values_new(count + 1, sizeof(float));
+    e->conv_forward(sum, t->x, prepared, &t->sizes, work);
+    for (int64_t i = 0; i < count; i++)
+        y[i] += sum[i];
+    CR_FREE(sum);
 }
 
 static inline void run_input_gradient(const cr_engine *e, float *dx, const trial *t,

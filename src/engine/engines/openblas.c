@@ -53,6 +53,17 @@ static void conv_forward(float *y, const float *x, const float *prepared,
         way(sizes)->forward(y, x, prepared, sizes, work);
 }
 
+static bool conv_add(float *y, const float *x, const float *prepared, const cr_conv_sizes *sizes,
+                     void *work)
+{
+    if (cr_convolution_empty(sizes, y, 0, true))
+        return true;
+    const cr_convolution *w = way(sizes);
+    if (w->add != NULL)
+        w->add(y, x, prepared, sizes, work);
+    return w->add != NULL;
+}
+
 static void conv_input_gradient(float *dx, const float *dy, const float *prepared,
                                 const cr_conv_sizes *sizes, void *work)
 {
@@ -84,6 +95,7 @@ const cr_engine cr_engine_openblas = {
     .conv_prepare = conv_prepare,
     .conv_work = conv_work,
     .conv_forward = conv_forward,
+    .conv_add = conv_add,
     .conv_input_gradient = conv_input_gradient,
     .conv_weight_gradient = conv_weight_gradient,
 };

@@ -108,6 +108,12 @@ static void forward(const cr_contract *c, float *y, const float *x, const float 
     c->engine->conv_forward(y, x, w, &sizes, c->work);
 }
 
+static bool add(const cr_contract *c, float *y, const float *x, const float *w)
+{
+    cr_conv_sizes sizes = sizes_of(c, c->out);
+    return c->engine->conv_add != NULL && c->engine->conv_add(y, x, w, &sizes, c->work);
+}
+
 static void input_gradient(const cr_contract *c, float *dx, const float *dy, const float *w)
 {
     cr_conv_sizes sizes = sizes_of(c, c->live);
@@ -127,6 +133,7 @@ static const cr_contraction contraction = {
     .prepare = prepare,
     .work = work,
     .forward = forward,
+    .add = add,
     .input_gradient = input_gradient,
     .weight_gradient = weight_gradient,
 };
