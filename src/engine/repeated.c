@@ -14,8 +14,8 @@
 #include <omp.h>
 #include <string.h>
 
-/* Multiply-accumulates worth waking threads for. */
-enum { PARALLEL = 1 << 16 };
+/* Weights, and multiply-accumulates, worth waking threads for. */
+enum { PARALLEL_WEIGHTS = 1 << 16, PARALLEL_MACS = 1 << 20 };
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
@@ -42,7 +42,7 @@ void cr_repeated_prepare(float *prepared, const float *w, const cr_dense_sizes *
     int columns = backward ? sizes->in : sizes->out;
     int64_t row = backward ? 1 : sizes->ldw;
     int64_t column = backward ? sizes->ldw : 1;
-#pragma omp parallel for schedule(static) if ((int64_t)k * columns >= PARALLEL)
+#pragma omp parallel for schedule(static) if ((int64_t)k * columns >= PARALLEL_WEIGHTS)
     for (int panel = 0; panel < cr_panels(columns); panel++)
         pack(prepared + (int64_t)panel * k * CR_LANES, w, k, columns, panel * CR_LANES, row,
              column);
@@ -105,7 +105,7 @@ static void multiply(job j, float *rest)
     for (int r = whole; r < j.m; r++)
         memcpy(rest + (int64_t)(r - whole) * j.k, j.a + (int64_t)r * j.lda, row);
     j.rest = rest;
-#pragma omp parallel for schedule(static) if ((int64_t)j.m * j.n * j.k >= PARALLEL)
+#pragma omp parallel for schedule(static) if ((int64_t)j.m * j.n * j.k >= PARALLEL_MACS)
     for (int panel = 0; panel < cr_panels(j.n); panel++)
         multiply_panel(&j, panel);
 }

@@ -266,7 +266,7 @@ static void bias_gradient(const cr_turn *turn, const work *a)
     enum { BLOCK = 64 };
     int64_t rows = (int64_t)a->samples * a->steps;
     int out = GATES * a->cells;
-#pragma omp parallel for schedule(static) if (rows * out >= PARALLEL)
+#pragma omp parallel for schedule(static) if (rows * a->cells >= PARALLEL)
     for (int first = 0; first < out; first += BLOCK) {
         double sums[BLOCK] = {0};
         int count = out - first < BLOCK ? out - first : BLOCK;

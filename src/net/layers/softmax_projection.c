@@ -16,7 +16,7 @@
 
 #include "squash.h"
 
-enum { BLOCK_ROWS = 256, COLUMNS = 64 };
+enum { BLOCK_ROWS = 256, COLUMNS = 64, PARALLEL = 1 << 14 /* logits worth waking threads for */ };
 
 static const cr_option options[] = {
     {.name = "classes",
@@ -166,7 +166,7 @@ static void run_block(const cr_turn *turn, const work *a, int first, int rows)
     cr_dense_sizes sizes = {rows, a->k, a->classes, a->k, a->classes, a->classes};
     turn->contract.engine->dense_forward(a->logits, turn->x + (int64_t)first * a->k, turn->w,
                                          &sizes);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if ((int64_t)rows * a->classes >= PARALLEL)
     for (int row = 0; row < rows; row++)
         run_row(a, row, turn, pass->labels[first + row]);
     for (int row = 0; row < rows; row++) {
@@ -179,7 +179,7 @@ static void run_block(const cr_turn *turn, const work *a, int first, int rows)
 /* db [V] += the columns of dz [rows, V] */
 static void sum_columns(const work *a, int rows)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if ((int64_t)rows * a->classes >= PARALLEL)
     for (int first = 0; first < a->classes; first += COLUMNS) {
         double sums[COLUMNS] = {0};
         int count = a->classes - first < COLUMNS ? a->classes - first : COLUMNS;
