@@ -67,6 +67,21 @@ goes_on() { # NAME FROM-RANKS TO-RANKS
 goes_on exact 4 1
 goes_on projection "${counts[0]}" 4 -s sampling.ratio=0.5
 
+# killed as soon as there is a checkpoint, of step 10 or soon after, and gone on with on four ranks
+longer=(-s epochs=20 -s evaluate.every_epochs=20)
+train whole 2 "${longer[@]}"
+"$COLROW" train "$WORK/lm.yaml" -o "$WORK/killed" "${longer[@]}" 2>"$STDERR" &
+victim=$!
+for ((i = 0; i < 2000; i++)); do
+    ! compgen -G "$WORK/killed/checkpoints/step-*.h5" >/dev/null || break
+    sleep 0.01
+done
+kill -9 "$victim" 2>/dev/null
+wait "$victim" 2>/dev/null
+check "it had come to its end before it was killed" test ! -e "$WORK/killed/summary.json"
+train killed 4 "${longer[@]}" --resume
+same "after the kill" "$(what_came_out whole)" "$(what_came_out killed)"
+
 # a checkpoint has the states of all streams in their order
 file=$WORK/exact-1/checkpoints/step-00000020.h5
 run 0 "$COLROW" info "$file"
