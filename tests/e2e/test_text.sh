@@ -94,6 +94,19 @@ run 0 ranks 2 eval "$best" --json
 check "eval: $(cat "$STDOUT")" grep -q \
     "\"words\":329,.*\"perplexity\":$(figure "$WORK/exact-1" valid_perplexity)}" "$STDOUT"
 
+# sweeps tell perplexities, and draw them, where other runs have accuracies
+printf 'base: lm.yaml\nvary: {sampling.ratio: [0.5, 1]}\n' >"$WORK/sweep.yaml"
+run 0 "$COLROW" study sweep "$WORK/sweep.yaml" -o "$WORK/sweep" -s log.level=warn -s epochs=1
+check "table: $(cat "$WORK/sweep/table.md")" grep -q '| test perplexity | validation perplexity |' \
+    "$WORK/sweep/table.md"
+check "no accuracy is known" test -z "$(grep -l accuracy "$WORK/sweep"/*.md)"
+for picture in perplexity-ratio perplexity-reduction curves-perplexity-epoch; do
+    check "no points in $picture" test "$(wc -l <"$WORK/sweep/$picture.csv")" = 3
+done
+check "there are pictures of errors" test -z "$(find "$WORK/sweep" -name 'error-*')"
+run 0 "$COLROW" plot "$WORK/exact-1" -o "$WORK/plots"
+check "no curve of perplexity" test "$(wc -l <"$WORK/plots/perplexity-epoch.csv")" = 3
+
 # and it is refused to go on with another text of as many words
 words 1500 4 >"$WORK/text/ptb.train.txt"
 echo "<unk>" >>"$WORK/text/ptb.train.txt"
