@@ -50,7 +50,8 @@ typedef struct cr_scaling_kind {
 
 extern const cr_scaling_kind cr_scaling_kinds[2]; /* strong, weak */
 
-/* What `cell` is compared with, which may be itself; NULL when it stands alone in this kind. */
+/* What `cell` is compared with, which may be itself; NULL when it stands alone in this kind. One
+ * that stands alone in both counts as strong scaling, compared with itself. */
 const cr_scaling_cell *cr_scaling_base(const cr_scaling *scaling, const cr_scaling_kind *kind,
                                        const cr_scaling_cell *cell);
 

@@ -105,19 +105,29 @@ static double weak_efficiency(const cr_scaling_cell *base, const cr_scaling_cell
 const cr_scaling_kind cr_scaling_kinds[2] = {{"strong", same_batch, strong_efficiency},
                                              {"weak", same_share, weak_efficiency}};
 
+/* Has the cell another one to be compared with? */
+static bool has_partner(const cr_scaling *scaling, const cr_scaling_kind *kind,
+                        const cr_scaling_cell *cell)
+{
+    for (int i = 0; i < scaling->count; i++) {
+        const cr_scaling_cell *other = &scaling->cells[i];
+        if (other != cell && other->ratio == cell->ratio && kind->pairs(other, cell))
+            return true;
+    }
+    return false;
+}
+
 const cr_scaling_cell *cr_scaling_base(const cr_scaling *scaling, const cr_scaling_kind *kind,
                                        const cr_scaling_cell *cell)
 {
-    const cr_scaling_cell *base = NULL;
-    int others = 0;
-    for (int i = 0; i < scaling->count; i++) {
-        const cr_scaling_cell *other = &scaling->cells[i];
-        if (other->ratio != cell->ratio || !kind->pairs(other, cell))
-            continue;
-        base = base == NULL ? other : base; /* cells of a ratio ascend by ranks */
-        others += other != cell;
-    }
-    return others > 0 ? base : NULL;
+    const cr_scaling_kind *strong = &cr_scaling_kinds[0];
+    const cr_scaling_kind *weak = &cr_scaling_kinds[1];
+    if (!has_partner(scaling, kind, cell))
+        return kind == strong && !has_partner(scaling, weak, cell) ? cell : NULL;
+    const cr_scaling_cell *base = scaling->cells; /* those of a ratio ascend by ranks */
+    while (base->ratio != cell->ratio || !kind->pairs(base, cell))
+        base++;
+    return base;
 }
 
 const cr_scaling_cell *cr_scaling_exact(const cr_scaling *scaling, const cr_scaling_cell *cell)
