@@ -1,10 +1,11 @@
 /*
  * pattern: what a rank does in a step, as computing between messages.
  *
- *     forward, first micro-batch    layer by layer; the pick of a sampled one is broadcast, waited
- * for other micro-batches           forward and backward, no message backward, last micro-batch
- * last layer to first; gradients gather in a bucket, a full one goes into flight, one behind the
- * other wait, update
+ *     first forward pass      layer by layer; the pick of a sampled one is broadcast, waited for
+ *     other micro-batches     forward and backward, no message
+ *     last backward pass      last layer to first; gradients gather in a bucket, a full one goes
+ *                             into flight, one behind the other (or all at the end)
+ *     wait, update
  *
  * Seconds are those of a measured cell by phase: what follows the samples (products, channelwise
  * layers, loss, loading) in proportion to them, what is done once a step (scores, weights, update)
@@ -14,9 +15,7 @@
 
 #include "colrow/dist.h"
 
-#include <errno.h>
 #include <math.h>
-#include <string.h>
 
 /* Seconds of the phases that make up a step; the mean of each scaled to the median step. */
 typedef struct pace {
@@ -75,20 +74,22 @@ static double share_of(const cr_net *net, int s, double (*count)(const cr_net *n
 }
 
 /* Floats of a segment's gradient as it travels: of its kernel the kept rows and live columns, of
- * its chain the kept channels. */
+ * other parameters the live columns, of its chain the kept channels. */
 static double gradient_floats(const cr_net *net, int s)
 {
     const cr_segment *segment = &net->segments[s];
     const cr_layer *layer = &net->layers[segment->consumer];
     double kept = (double)segment->asked / segment->n;
     double floats = 0;
-    for (int p = 0; contracts(net, s) && p < layer->parameter_count; p++)
-        floats += (double)layer->parameters[p].count * (p > 0 ? 1 : kept) *
-                  cr_net_live_asked(net, s) / layer->out.c;
-    for (int i = 0; i < segment->chain_count; i++) {
-        const cr_layer *link = &net->layers[segment->chain_first + i];
-        for (int p = 0; p < link->parameter_count; p++)
-            floats += (double)link->parameters[p].count * kept;
+    for (int i = 0; i < layer->parameter_count; i++) {
+        const cr_parameter *p = &layer->parameters[i];
+        double rows = (double)p->count / (double)cr_parameter_row(p);
+        floats += rows * (i == 0 && contracts(net, s) ? kept : 1) * cr_net_live_asked(net, s);
+    }
+    for (int c = 0; c < segment->chain_count; c++) {
+        const cr_layer *link = &net->layers[segment->chain_first + c];
+        for (int i = 0; i < link->parameter_count; i++)
+            floats += (double)link->parameters[i].count * kept;
     }
     return floats;
 }
