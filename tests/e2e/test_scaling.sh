@@ -100,6 +100,14 @@ model() {
     same 'bytes of the gradients, as a rank sends them but for padding and the tail' \
         "$(awk -v found="$(awk '$2 == "sum" { print $3 }' runs/pattern-0.5.txt)" -v \
             sent="$(field wire_bytes weak 0.5 2)" 'BEGIN { print (found / sent > 0.97 && found < sent) }')" 1
+    same 'buckets of an exact step: the large layers, the rest' 2 "$(grep -c ' sum ' runs/pattern-1.txt)"
+    rm -rf some && cp -r runs some
+    sed -i 's/^overlap: true/overlap: false/; s/^wire: f32/wire: bf16/' some/*/config.yaml
+    run 0 "$COLROW" study scaling some -o some
+    same 'without overlap: all at the end' 1 "$(grep -c ' sum ' some/pattern-1.txt)"
+    check 'bf16 halves the bytes' awk '$2 == "sum" { sum[FILENAME] += $3 }
+        END { half = sum[ARGV[2]] / sum[ARGV[1]]; exit !(half > 0.5 && half < 0.51) }' \
+        runs/pattern-1.txt some/pattern-1.txt
     run 0 ranks 2 study scaling runs --bandwidth=25 --latency=5 --ranks=64 -o other
     same 'as many ranks as asked for' 64 "$(awk -F, '$3 + 0 > m { m = $3 } END { print m }' other/model.csv)"
     if command -v gnuplot >/dev/null; then
