@@ -8,23 +8,18 @@
 #include <math.h>
 #include <string.h>
 
-/* The samples of `rows` streams from stream `first` on, one after another. */
-static cr_status follow_streams(cr_run *run, cr_result *result, const cr_data_part *part,
-                                int64_t first, int rows)
-{
-    const cr_data_view view = {.part = part, .augment = &run->options.data.augment};
-    size_t floats = (size_t)rows * (size_t)run->net->state_floats;
-    memset(run->carried_there, 0, floats * sizeof *run->carried_there);
-    cr_net_set_state(run->net, run->carried_there);
-    for (int64_t at = first; at < part->count; at += cr_data_side(part)) {
-        int steps = cr_data_steps(part, at);
-        if (steps != run->net->positions)
-            cr_net_set_steps(run->net, steps);
-        cr_data_fetch(run->x, run->labels, &view, at, rows);
-        CR_TRY(cr_net_evaluate(run->net, result, run->x, run->labels, rows));
-    }
-    return CR_OK;
-}
+#define TOGETHER 1.0 /* s, after which the ranks meet: none waits long for one with more to do */
+
+/* A rank's way through its micro-batches of streams, window by window. */
+typedef struct walk {
+    const cr_data_part *const *parts; /* [count] */
+    int count;
+    int part;       /* the one under way ... */
+    int64_t number; /* ... its micro-batch ... */
+    int64_t window; /* ... and the window that comes next */
+    int64_t before; /* micro-batches of all parts before this one */
+    cr_result results[2];
+} walk;
 
 static int64_t micro_batches(const cr_run *run, const cr_data_part *part)
 {
@@ -32,42 +27,78 @@ static int64_t micro_batches(const cr_run *run, const cr_data_part *part)
     return (cr_data_side(part) + size - 1) / size;
 }
 
-/* This rank's micro-batches of a part, the first of which is number `before` of all parts. */
-static cr_status evaluate_own(cr_run *run, cr_result *result, const cr_data_part *part,
-                              int64_t before)
+/* Go on to a micro-batch of this rank; false when there is none left. */
+static bool has_work(walk *w, const cr_run *run)
 {
+    int ranks = cr_comm_size(run->comm);
+    for (; w->part < w->count; w->part++, w->number = 0)
+        for (; w->number < micro_batches(run, w->parts[w->part]); w->number++, w->before++)
+            if (w->before % ranks == cr_comm_rank(run->comm))
+                return true;
+    return false;
+}
+
+static void begin_streams(cr_run *run, int rows)
+{
+    size_t floats = (size_t)rows * (size_t)run->net->state_floats;
+    memset(run->carried_there, 0, floats * sizeof *run->carried_there);
+    cr_net_set_state(run->net, run->carried_there);
+}
+
+static void set_steps(cr_net *net, int steps)
+{
+    if (steps != net->positions)
+        cr_net_set_steps(net, steps);
+}
+
+/* One window of the streams under way. */
+static cr_status evaluate_window(cr_run *run, walk *w)
+{
+    const cr_data_part *part = w->parts[w->part];
+    const cr_data_view view = {.part = part, .augment = &run->options.data.augment};
     int size = run->options.micro_batch;
-    int positions = run->net->positions;
     int64_t streams = cr_data_side(part);
-    for (int64_t m = 0; m < micro_batches(run, part); m++) {
-        int64_t left = streams - m * size;
-        if ((before + m) % cr_comm_size(run->comm) == cr_comm_rank(run->comm))
-            CR_TRY(follow_streams(run, result, part, m * size, left < size ? (int)left : size));
-    }
-    if (run->net->positions != positions)
-        cr_net_set_steps(run->net, positions); /* the last windows had fewer */
+    int64_t left = streams - w->number * size;
+    int rows = left < size ? (int)left : size;
+    int64_t at = w->window * streams + w->number * size;
+    if (w->window == 0)
+        begin_streams(run, rows);
+    set_steps(run->net, cr_data_steps(part, at));
+    cr_data_fetch(run->x, run->labels, &view, at, rows);
+    CR_TRY(cr_net_evaluate(run->net, &w->results[w->part], run->x, run->labels, rows));
+    w->window++;
+    if (w->window * streams < part->count)
+        return CR_OK;
+    set_steps(run->net,
+              cr_data_steps(&run->data.train, 0)); /* the last window may have had fewer */
+    w->window = 0;
+    w->number++;
+    w->before++;
     return CR_OK;
 }
 
-static cr_status evaluate_all_own(cr_run *run, cr_result *results, const cr_data_part *const *parts,
-                                  int count)
+static cr_status work(cr_run *run, walk *w)
 {
-    int64_t before = 0;
-    for (int i = 0; i < count; i++) {
-        CR_TRY(evaluate_own(run, &results[i], parts[i], before));
-        before += micro_batches(run, parts[i]);
-    }
+    double end = cr_seconds() + TOGETHER;
+    while (cr_seconds() < end && has_work(w, run))
+        CR_TRY(evaluate_window(run, w));
     return CR_OK;
 }
 
 static cr_status evaluate(cr_run *run, cr_result *results, const cr_data_part *const *parts,
                           int count)
 {
-    cr_result own[2] = {{0}};
+    walk w = {.parts = parts, .count = count};
+    double left = 1;
     cr_phase previous = cr_phase_enter(CR_PHASE_EVALUATE);
-    CR_TRY(cr_comm_any(run->comm, evaluate_all_own(run, own, parts, count)));
+    while (left > 0) {
+        CR_TRY(cr_comm_any(run->comm, work(run, &w)));
+        left = has_work(&w, run) ? 1 : 0;
+        CR_TRY(cr_comm_largest(run->comm, &left, 1));
+    }
     for (int i = 0; i < count; i++) {
-        double sums[3] = {own[i].loss, (double)own[i].correct, (double)own[i].samples};
+        const cr_result *own = &w.results[i];
+        double sums[3] = {own->loss, (double)own->correct, (double)own->samples};
         CR_TRY(cr_comm_sum(run->comm, sums, 3));
         results[i] = (cr_result){sums[0], (int64_t)sums[1], (int64_t)sums[2]};
     }

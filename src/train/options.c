@@ -88,9 +88,9 @@ static const cr_option run_table[] = {
      .fallback = "300",
      .low = 0,
      .high = 1e9,
-     .help =
-         "a rank that waits so long for others ends the job (exit 5), naming them; more than an "
-         "evaluation and writing a checkpoint take; 0: never"},
+     .help = "a rank that waits so long for others ends the job (exit 5), naming them; more than "
+             "writing "
+             "a checkpoint takes; 0: never"},
     {.name = NULL},
 };
 
