@@ -96,8 +96,12 @@ static void print_text(const cr_net *net, const cr_run_options *options)
     cr_print("MAC a sample          %lld exact, %lld paper, %lld executed\n",
              (long long)all.macs.exact, (long long)all.macs.paper, (long long)all.macs.executed);
     if (net->positions > 1)
-        cr_print("labels a sample       %d, of each %.3f million MAC exact\n", net->positions,
+        cr_print("labels a sample       %d, of %.2f million MAC each, exact\n", net->positions,
                  (double)all.macs.exact / net->positions / 1e6);
+    if (net->state_floats > 0)
+        cr_print("carried states        %.3f MB, of %d streams\n",
+                 (double)(options->batch * net->state_floats) * (double)sizeof(float) / 1e6,
+                 options->batch);
     cr_print("reduction             %.2f%% paper, %.2f%% executed\n",
              100 * cr_macs_reduction_paper(&all.macs), 100 * cr_macs_reduction_executed(&all.macs));
     cr_print("memory of the net     %.1f MB (micro-batch of %d)\n", (double)all.memory_bytes / 1e6,
@@ -146,14 +150,15 @@ static cr_status print_json(const cr_net *net, const cr_run_options *options)
     for (int l = 0; l < net->layer_count; l++)
         (void)json_array_append_new(layers, layer_json(net, l)); /* a failure shows in json_dumps */
     json_t *whole = json_pack(
-        "{s:i,s:i,s:s,s:s,s:I,s:{s:f,s:f},s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "batch", options->batch,
-        "micro_batch", options->micro_batch, "engine", net->engine->name, "precision",
-        net->engine->precision, "parameters", (json_int_t)cr_net_size(net), "reduction", "paper",
-        cr_macs_reduction_paper(&all.macs), "executed", cr_macs_reduction_executed(&all.macs),
-        "macs", macs_json(&all.macs), "memory_bytes", (json_int_t)all.memory_bytes,
-        "activation_bytes", (json_int_t)net->activation_bytes, "optimizer_bytes",
-        (json_int_t)all.optimizer_bytes, "message_bytes", (json_int_t)all.message_bytes,
-        "dense_bytes", (json_int_t)(cr_net_size(net) * (int64_t)sizeof(float)), "layers", layers);
+        "{s:i,s:i,s:i,s:s,s:s,s:I,s:{s:f,s:f},s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "batch",
+        options->batch, "micro_batch", options->micro_batch, "labels_per_sample", net->positions,
+        "engine", net->engine->name, "precision", net->engine->precision, "parameters",
+        (json_int_t)cr_net_size(net), "reduction", "paper", cr_macs_reduction_paper(&all.macs),
+        "executed", cr_macs_reduction_executed(&all.macs), "macs", macs_json(&all.macs),
+        "memory_bytes", (json_int_t)all.memory_bytes, "activation_bytes",
+        (json_int_t)net->activation_bytes, "optimizer_bytes", (json_int_t)all.optimizer_bytes,
+        "message_bytes", (json_int_t)all.message_bytes, "dense_bytes",
+        (json_int_t)(cr_net_size(net) * (int64_t)sizeof(float)), "layers", layers);
     char *text = json_dumps(whole, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(whole);
     CR_CHECK(text != NULL, CR_INTERNAL, "cannot make JSON of the figures");

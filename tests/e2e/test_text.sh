@@ -88,6 +88,13 @@ run 0 "$COLROW" info "$file"
 check "no states in $file" test "$(grep -cE '^/state/lstm[12].recurrent/[ch] +N,C +8 12$' "$STDOUT")" = 4
 check "no perplexity of $file" grep -q 'validation perplexity' "$STDOUT"
 
+# what a configuration costs: multiply-accumulates of a window and of a word of it
+run 0 "$COLROW" info "$WORK/lm.yaml"
+check "labels: $(cat "$STDOUT")" grep -q '^labels a sample       6, of 0.01 million MAC each' "$STDOUT"
+check "states" grep -q '^carried states .*of 8 streams' "$STDOUT"
+run 0 "$COLROW" info "$WORK/lm.yaml" --json
+check "no labels in JSON" grep -q '"labels_per_sample": 6,' "$STDOUT"
+
 # what was measured when training is what eval measures, on any ranks
 best=$WORK/exact-1/checkpoints/step-00000068.h5
 run 0 ranks 2 eval "$best" --json
