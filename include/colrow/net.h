@@ -1,7 +1,8 @@
 /*
  * net: a network as segments. A segment is a chain of channelwise layers (bias, batch norm, ReLU,
- * dropout ...) and the consumer at its end: a contraction (dense, conv2d), a mapping (pooling ...)
- * or the loss. Segments read and write tensors:
+ * dropout ...) and the consumer at its end: a contraction (dense, conv2d), a mapping (pooling ...),
+ * the loss, or an operation that is more than one product (embedding, lstm_cell ...). Segments read
+ * and write tensors:
  *
  *     x (source) --chain--> kept --consumer--> y (target; set, or added to a residual stream)
  *
