@@ -13,10 +13,10 @@ Run studies of configs/paper and write FOLDER/report.md. STUDY is one of
 
   figure-1c  figure-2b  table-2-mlp  table-2-cnn      all of them, where none is named
   figure-2a  table-1-mlp  table-1-cnn                 as many runs again
-  figure-2c  table-1-wrn                              for a cluster: not shortened
+  figure-2c  table-1-wrn  table-1-ptb                 for a cluster, or for days: not shortened
 
   -o FOLDER   where everything is written; default: runs/paper
-  -d FOLDER   of the data sets mnist and cifar100; default: data
+  -d FOLDER   of the data sets mnist, cifar100 and ptb; default: data
   -s KEY=VALUE  shortens further: an axis of the sweeps, or a key of all runs
   --full      all runs, at full length: hours
   --report    run nothing, write the report of what there is
@@ -43,12 +43,14 @@ study() { # NAME: fills sweep, data, always and shorter
     table-?-mlp) always=(-s model=mlp) shorter=(-s epochs=3 -s seed=1) ;;
     table-?-cnn) always=(-s model=cnn) shorter=(-s steps=2000 -s seed=1) ;;
     table-1-wrn) always=(-s model=wrn) data=cifar100 ;;
+    table-1-ptb) always=(-s model=ptb) data=ptb ;;
     figure-2c) data=cifar100 ;;
     *) fail "expected a study (--help lists them), found $1" ;;
     esac
 }
 
-# What the paper says: study, choices on the axes before `runs`, accuracy and reduction in %.
+# What the paper says: study, choices on the axes before `runs`, accuracy in % (the perplexity of ptb) and
+# reduction in %.
 # "-": it does not say.
 paper() {
     cat <<'END'
@@ -68,6 +70,8 @@ table-1-cnn cnn,exact 99.29 0
 table-1-cnn cnn,crs 99.25 77
 table-1-wrn wrn,exact 78.0 0
 table-1-wrn wrn,crs 77.1 50
+table-1-ptb ptb,exact 83.5 0
+table-1-ptb ptb,crs 83.6 24
 table-2-mlp mlp,exact 98.01 0
 table-2-mlp mlp,meprop-6 98.08 55
 table-2-mlp mlp,crs-40-5 98.1 80
@@ -85,12 +89,13 @@ run() { # NAME
     [[ $code == 0 || $code == 4 ]] || exit "$code" # 4: a run diverged; the table says so
 }
 
-# The accuracy and reduction in % of a row of table.csv, whose first fields are CHOICES.
+# The accuracy in %, or perplexity, and reduction in % of a row of table.csv, whose first fields are CHOICES.
 ours() { # FILE CHOICES
     awk -F, -v choices="$2," '
         NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-        NR > 1 && index($0, choices) == 1 && $column["test_accuracy"] != "" {
-            printf "%.2f %.1f\n", 100 * $column["test_accuracy"], 100 * $column["reduction_paper"]
+        NR > 1 && index($0, choices) == 1 {
+            test = $column["test_accuracy"] != "" ? 100 * $column["test_accuracy"] : $column["test_perplexity"]
+            if (test != "") printf "%.2f %.1f\n", test, 100 * $column["reduction_paper"]
         }' "$1"
 }
 
@@ -101,7 +106,7 @@ difference() { # OURS PAPER
 # A row for everything of the study that the paper has a figure of.
 compare() { # NAME
     local name choices accuracy reduction found
-    echo "| | test, % | the paper's | difference | reduction, % | the paper's | difference |"
+    echo "| | test, % or perplexity | the paper's | difference | reduction, % | the paper's | difference |"
     echo "|---|---|---|---|---|---|---|"
     while read -r name choices accuracy reduction; do
         [[ $name == "$1" ]] || continue
