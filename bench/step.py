@@ -8,7 +8,7 @@ Every sample goes to --out, a JSON object a line; the first line has the process
     bench/step.py --torch python3 --peer peer.py --case wrn-16-2 --layout 1x2 --rounds 3
 
 --torch alone times the MLP, by step_torch.py. --peer names a program that trains the other networks,
-called as PYTHON FILE --model cnn|wrn [--depth D --width W] --batch B --ranks R --threads T
+called as PYTHON FILE --model cnn|wrn|lstm [--depth D --width W] --batch B --ranks R --threads T
 --dtype f32|bf16 --channels-last --crs RATIO --steps N --max-seconds S --out FILE; it appends a JSON
 object with the median milliseconds of a step, med_ms, to FILE.
 """
@@ -36,6 +36,7 @@ CASES = [
          ("--model", "wrn", "--depth", "16", "--width", "4")),
     Case("wrn-28-10", "wrn-28-10-cifar100", 32, 0.5, 5,
          ("--model", "wrn", "--depth", "28", "--width", "10")),
+    Case("lstm", "lstm-ptb", 20, 0.5, 40, ("--model", "lstm")),
 ]
 Row = collections.namedtuple("Row", "case ranks threads precision")  # of the tables
 PRODUCTS = ("contract_forward", "contract_backward")
@@ -43,14 +44,18 @@ NOT_A_STEP = ("other", "evaluate", "checkpoint")
 
 
 def settings(options, row, ratio):
-    """The -s arguments that make a run of a config the case's, on synthetic data."""
+    """The -s arguments that make a run of a config the case's, on synthetic data or on a text."""
     case = row.case
     values = {
         "batch": case.batch, "micro_batch": case.batch // row.ranks, "epochs": 0,
         "steps": case.steps, "threads": row.threads, "sampling.ratio": ratio,
-        "data.kind": "synthetic", "data.validation": 0, "data.samples": 8 * case.batch,
         "evaluate.every_epochs": 0, "checkpoint.every_steps": 0, "log.level": "warn",
     }
+    if case.name == "lstm":
+        values["data.path"] = options.text
+    else:
+        values.update({"data.kind": "synthetic", "data.validation": 0,
+                       "data.samples": 8 * case.batch})
     if row.precision != "f32":
         values.update({"precision": row.precision, "engine": options.bf16_engine})
     return [word for key, value in values.items() for word in ("-s", f"{key}={value}")]
@@ -197,6 +202,7 @@ def parse():
     parser.add_argument("--colrow", default=os.path.join(HERE, "..", "build", "colrow"))
     parser.add_argument("--torch", help="a Python that has torch; none: not compared")
     parser.add_argument("--peer", help="a program for what step_torch.py does not train")
+    parser.add_argument("--text", default="data/ptb", help="folder of the text that lstm reads")
     parser.add_argument("--case", action="append", choices=names, help="all unless given")
     parser.add_argument("--layout", action="append", help="RANKSxTHREADS; 1x2 and 2x1 unless given")
     parser.add_argument("--precision", action="append", choices=["f32", "bf16"],
