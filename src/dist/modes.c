@@ -5,10 +5,11 @@
  *     global   squared norms are summed over the first micro-batch of every rank, then each rank
  *              draws the same: one sum a layer
  *     weights  every rank draws the same from weight norms and shared random numbers: no message
- *     stale    every rank draws the same from the norms of the last step, over all its
- * micro-batches, which rode with its gradients, and before any by weight norms: no message of its
- * own, and all picks of a step are known before it begins local    each rank its own; gradients
- * must then travel dense. To show what agreement is worth
+ *     stale    every rank draws the same from the norms of the whole last step, which rode with
+ *              its gradients, and before any by weight norms: no message of its own, and all
+ *              picks of a step are known before it begins
+ *     local    each rank its own; gradients must then travel dense. To show what agreement is
+ *              worth
  *
  * `global` cannot take in all micro-batches of a rank: the norms of a layer's inputs are there only
  * when the layers before it have been worked out, by picks that are settled by then, and memory is
