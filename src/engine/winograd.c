@@ -158,14 +158,14 @@ static void convolve_block(float *y, const float *x, const float *u, const cr_ti
 #pragma omp parallel for schedule(static) if (share)
     for (int i = 0; i < tiles; i++)
         cr_tile_input(&v, i, t, first + i, x);
-#pragma omp parallel for schedule(dynamic) if (share)
+#pragma omp parallel for schedule(static) if (share)
     for (int f = 0; f < count; f++)
         cr_packed_multiply(&(cr_packed_product){.m = tiles,
                                                 .n = s->out,
                                                 .k = s->in,
-                                                .a = v.at + f * v.plane,
+                                                .a = v.frequency[f],
                                                 .b = u + cr_winograd_plane(t->maps, f) * plane,
-                                                .c = m.at + f * m.plane,
+                                                .c = m.frequency[f],
                                                 .a_row = s->in,
                                                 .a_column = 1,
                                                 .b_panel = (int64_t)s->in * CR_LANES,

@@ -101,20 +101,19 @@ static void multiply_panels(float *du, const block *b, int panel, int panels, bo
     for (int f = 0; f < b->v.count; f++) {
         float *sum = du + cr_winograd_plane(b->maps, f) * plane;
         for (int row = 0; row < cr_panels(b->sizes->in); row++)
-            cr_packed_multiply(
-                &(cr_packed_product){.m = CR_LANES,
-                                     .n = panels * CR_LANES,
-                                     .k = b->tiles,
-                                     .a = b->v.at + f * b->v.plane + row * b->v.panel,
-                                     .b = b->d.at + f * b->d.plane + panel * b->d.panel,
-                                     .c = sum + (int64_t)row * CR_LANES * CR_LANES,
-                                     .a_row = 1,
-                                     .a_column = CR_LANES,
-                                     .b_panel = b->d.panel,
-                                     .b_row = CR_LANES,
-                                     .c_panel = panel_size(b->sizes),
-                                     .c_row = CR_LANES,
-                                     .add = add || !cr_winograd_first(b->maps, f)});
+            cr_packed_multiply(&(cr_packed_product){.m = CR_LANES,
+                                                    .n = panels * CR_LANES,
+                                                    .k = b->tiles,
+                                                    .a = b->v.frequency[f] + row * b->v.panel,
+                                                    .b = b->d.frequency[f] + panel * b->d.panel,
+                                                    .c = sum + (int64_t)row * CR_LANES * CR_LANES,
+                                                    .a_row = 1,
+                                                    .a_column = CR_LANES,
+                                                    .b_panel = b->d.panel,
+                                                    .b_row = CR_LANES,
+                                                    .c_panel = panel_size(b->sizes),
+                                                    .c_row = CR_LANES,
+                                                    .add = add || !cr_winograd_first(b->maps, f)});
     }
 }
 

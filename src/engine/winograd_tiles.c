@@ -36,6 +36,14 @@ static int tiles_for(int outputs, int side)
     return (outputs + side - 1) / side;
 }
 
+/* at [side^2]: floats from the first position of a square to each, in images `w` wide */
+static void lay_out(int64_t *at, int side, int w, int channels)
+{
+    for (int i = 0; i < side; i++)
+        for (int j = 0; j < side; j++)
+            at[i * side + j] = ((int64_t)i * w + j) * channels;
+}
+
 cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *zeros)
 {
     cr_tiling t = {.sizes = backward ? exchanged(sizes) : *sizes,
@@ -46,6 +54,8 @@ cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *z
     t.down = tiles_for(t.sizes.oh + t.lead_top, t.maps->outputs);
     t.across = tiles_for(t.sizes.ow + t.lead_left, t.maps->outputs);
     t.count = (int64_t)t.sizes.n * t.down * t.across;
+    lay_out(t.input_at, t.maps->inputs, t.sizes.w, t.sizes.in);
+    lay_out(t.output_at, t.maps->outputs, t.sizes.ow, t.sizes.out);
     return t;
 }
 
@@ -57,16 +67,25 @@ int cr_tiling_block(const cr_tiling *t, int target)
     return cr_packed_rows((int)((t->count + blocks - 1) / blocks));
 }
 
+/* p, with a plane every `plane` floats from `at` on */
+static cr_planes spread(cr_planes p, float *at, int64_t plane)
+{
+    for (int f = 0; f < p.count; f++)
+        p.frequency[f] = at + f * plane;
+    return p;
+}
+
 cr_planes cr_planes_at(float *at, int count, int tiles, int channels, int row)
 {
-    return (cr_planes){at, count, (int64_t)tiles * row + PLANE_GAP, row, CR_LANES, channels};
+    cr_planes p = {.count = count, .row = row, .panel = CR_LANES, .channels = channels};
+    return spread(p, at, (int64_t)tiles * row + PLANE_GAP);
 }
 
 cr_planes cr_planes_panels(float *at, int count, int tiles, int channels)
 {
     int64_t panel = (int64_t)tiles * CR_LANES;
-    int64_t plane = panel * cr_panels(channels) + PLANE_GAP;
-    return (cr_planes){at, count, plane, CR_LANES, panel, channels};
+    cr_planes p = {.count = count, .row = CR_LANES, .panel = panel, .channels = channels};
+    return spread(p, at, panel * cr_panels(channels) + PLANE_GAP);
 }
 
 int64_t cr_planes_size(int count, int tiles, int row)
@@ -79,6 +98,7 @@ typedef struct square {
     int64_t image;
     int row, column, side;
     int h, w, channels;
+    const int64_t *at; /* floats from the first position to each */
 } square;
 
 static square input_square(const cr_tiling *t, int64_t tile)
@@ -91,7 +111,8 @@ static square input_square(const cr_tiling *t, int64_t tile)
                     .side = t->maps->inputs,
                     .h = s->h,
                     .w = s->w,
-                    .channels = s->in};
+                    .channels = s->in,
+                    .at = t->input_at};
 }
 
 static square output_square(const cr_tiling *t, int64_t tile)
@@ -105,26 +126,39 @@ static square output_square(const cr_tiling *t, int64_t tile)
                     .side = side,
                     .h = s->oh,
                     .w = s->ow,
-                    .channels = s->out};
+                    .channels = s->out,
+                    .at = t->output_at};
+}
+
+static int above_zero(int value)
+{
+    return value > 0 ? value : 0;
+}
+
+/* Position `from` and every `step`th after it, before `to`, lie outside. */
+static void leave_out(int64_t *offset, int from, int to, int step)
+{
+    for (int p = from; p < to; p += step)
+        offset[p] = -1;
 }
 
 /* offset [side^2]: of the positions in the tensor; -1 outside the image */
-static void find(int64_t *offset, const square *q)
+static void find(int64_t *restrict offset, const square *q)
 {
-    for (int i = 0; i < q->side; i++, offset += q->side) {
-        int row = q->row + i;
-        int64_t first = ((q->image * q->h + row) * q->w + q->column) * q->channels;
-        int from = row >= 0 && row < q->h ? -q->column : q->side; /* positions inside: from ... */
-        int to = q->w - q->column;                                /* ... to this one */
-        for (int j = 0; j < q->side; j++)
-            offset[j] = j >= from && j < to ? first + (int64_t)j * q->channels : -1;
-    }
-}
-
-static void find_planes(float *at[CR_FREQUENCIES_MOST], const cr_planes *p, int slot)
-{
-    for (int f = 0; f < p->count; f++)
-        at[f] = p->at + f * p->plane + (int64_t)slot * p->row;
+    const int64_t *restrict at = q->at;
+    int64_t first = ((q->image * q->h + q->row) * q->w + q->column) * q->channels;
+    int side = q->side;
+    int count = side * side;
+    int left = above_zero(-q->column);
+    int right = side - above_zero(q->column + side - q->w);
+    for (int p = 0; p < count; p++)
+        offset[p] = first + at[p];
+    leave_out(offset, 0, above_zero(-q->row) * side, 1);
+    leave_out(offset, count - above_zero(q->row + side - q->h) * side, count, 1);
+    for (int column = 0; column < left; column++)
+        leave_out(offset, column, count, side);
+    for (int column = right; column < side; column++)
+        leave_out(offset, column, count, side);
 }
 
 /* ---- from one to the other --------------------------------------------------------------------
@@ -136,6 +170,7 @@ typedef struct way {
     cr_winograd_map *map;
     int to, from, channels;
     int64_t step;
+    int64_t to_start, from_start; /* floats from the pointers to the first channel */
 } way;
 
 /* `count` channels, fewer than CR_LANES; from HALF on as two halves that overlap */
@@ -160,7 +195,7 @@ static void map_few(const way *w, float *const *out, const float *const *in, int
     float *to_at[CR_FREQUENCIES_MOST];
     int count = w->channels - first;
     for (int p = 0; p < w->from; p++) {
-        copy_few(from_lanes[p], in[p] + first, count);
+        copy_few(from_lanes[p], in[p] + w->from_start + first, count);
         from_at[p] = from_lanes[p];
     }
     for (int p = 0; p < w->to; p++)
@@ -168,7 +203,7 @@ static void map_few(const way *w, float *const *out, const float *const *in, int
     w->map(to_at, from_at, 0, 0);
     for (int p = 0; p < w->to; p++)
         if (out[p] != NULL)
-            copy_few(out[p] + first / CR_LANES * w->step, to_lanes[p], count);
+            copy_few(out[p] + w->to_start + first / CR_LANES * w->step, to_lanes[p], count);
 }
 
 /* out [to] from in [from]. Where lanes of the output are contiguous, the last ones overlap those
@@ -176,12 +211,13 @@ static void map_few(const way *w, float *const *out, const float *const *in, int
 static void map_all(const way *w, float *const *out, const float *const *in)
 {
     int whole = w->channels / CR_LANES * CR_LANES;
+    int last = w->channels - CR_LANES;
     for (int c = 0; c < whole; c += CR_LANES)
-        w->map(out, in, c / CR_LANES * w->step, c);
+        w->map(out, in, w->to_start + c / CR_LANES * w->step, w->from_start + c);
     if (whole == w->channels)
         return;
     if (whole > 0 && w->step == CR_LANES)
-        w->map(out, in, w->channels - CR_LANES, w->channels - CR_LANES);
+        w->map(out, in, w->to_start + last, w->from_start + last);
     else
         map_few(w, out, in, whole);
 }
@@ -209,58 +245,69 @@ static void map_onto(const way *w, float *const *out, const float *const *in)
     }
     for (int first = 0; first < w->channels; first += CR_LANES) {
         int count = w->channels - first < CR_LANES ? w->channels - first : CR_LANES;
-        w->map(at, in, 0, first);
+        w->map(at, in, 0, w->from_start + first);
         for (int p = 0; p < w->to; p++)
             if (out[p] != NULL)
                 add_lanes(out[p] + first, lanes[p], count);
     }
 }
 
+/* at [count] = x + offset, or zeros */
+static void point(const float **at, const float *x, const float *zeros, const square *q)
+{
+    int64_t offset[CR_FREQUENCIES_MOST];
+    int count = q->side * q->side;
+    find(offset, q);
+    for (int p = 0; p < count; p++)
+        at[p] = offset[p] >= 0 ? x + offset[p] : zeros;
+}
+
 void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x)
 {
     const float *in[CR_FREQUENCIES_MOST];
-    float *out[CR_FREQUENCIES_MOST];
-    int64_t offset[CR_FREQUENCIES_MOST] = {0};
     square from = input_square(t, tile);
-    int positions = from.side * from.side;
-    find(offset, &from);
-    find_planes(out, v, slot);
-    for (int p = 0; p < positions; p++)
-        in[p] = offset[p] >= 0 ? x + offset[p] : t->zeros;
-    way w = {t->maps->input, v->count, positions, v->channels, v->panel};
-    map_all(&w, out, in);
-}
-
-void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot)
-{
-    float *in[CR_FREQUENCIES_MOST];
-    float *out[CR_OUTPUTS_MOST];
-    int64_t offset[CR_OUTPUTS_MOST] = {0};
-    square to = output_square(t, tile);
-    int positions = to.side * to.side;
-    find(offset, &to);
-    find_planes(in, m, slot);
-    for (int p = 0; p < positions; p++)
-        out[p] = offset[p] >= 0 ? y + offset[p] : NULL;
-    way w = {t->maps->output, positions, m->count, m->channels, CR_LANES};
-    if (t->adds)
-        map_onto(&w, out, (const float *const *)in);
-    else
-        map_all(&w, out, (const float *const *)in);
+    point(in, x, t->zeros, &from);
+    way w = {.map = t->maps->input,
+             .to = v->count,
+             .from = from.side * from.side,
+             .channels = v->channels,
+             .step = v->panel,
+             .to_start = (int64_t)slot * v->row};
+    map_all(&w, v->frequency, in);
 }
 
 void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, int64_t tile,
                              const float *dy)
 {
     const float *in[CR_OUTPUTS_MOST];
-    float *out[CR_FREQUENCIES_MOST];
-    int64_t offset[CR_OUTPUTS_MOST] = {0};
     square from = output_square(t, tile);
-    int positions = from.side * from.side;
-    find(offset, &from);
-    find_planes(out, m, slot);
+    point(in, dy, t->zeros, &from);
+    way w = {.map = t->maps->output_gradient,
+             .to = m->count,
+             .from = from.side * from.side,
+             .channels = m->channels,
+             .step = m->panel,
+             .to_start = (int64_t)slot * m->row};
+    map_all(&w, m->frequency, in);
+}
+
+void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot)
+{
+    float *out[CR_OUTPUTS_MOST];
+    int64_t offset[CR_OUTPUTS_MOST];
+    square to = output_square(t, tile);
+    int positions = to.side * to.side;
+    find(offset, &to);
     for (int p = 0; p < positions; p++)
-        in[p] = offset[p] >= 0 ? dy + offset[p] : t->zeros;
-    way w = {t->maps->output_gradient, m->count, positions, m->channels, m->panel};
-    map_all(&w, out, in);
+        out[p] = offset[p] >= 0 ? y + offset[p] : NULL;
+    way w = {.map = t->maps->output,
+             .to = positions,
+             .from = m->count,
+             .channels = m->channels,
+             .step = CR_LANES,
+             .from_start = (int64_t)slot * m->row};
+    if (t->adds)
+        map_onto(&w, out, (const float *const *)m->frequency);
+    else
+        map_all(&w, out, (const float *const *)m->frequency);
 }

@@ -10,9 +10,8 @@
 
 /* A block of tiles in the transformed domain: planes [tiles, row], one a frequency. */
 typedef struct cr_planes {
-    float *at;
+    float *frequency[CR_FREQUENCIES_MOST]; /* the planes */
     int count;
-    int64_t plane; /* floats from one plane to the next */
     int row;       /* floats from one tile to the next */
     int64_t panel; /* floats from CR_LANES channels to the next */
     int channels;
@@ -28,6 +27,8 @@ typedef struct cr_tiling {
     int64_t count;           /* tiles of all images */
     const float *zeros;      /* [max(IN, OUT)]: what lies outside an image; borrowed */
     bool adds;               /* outputs are added to what is there, not overwritten */
+    /* floats from the first position of a tile to each, of its inputs and of its outputs */
+    int64_t input_at[CR_FREQUENCIES_MOST], output_at[CR_OUTPUTS_MOST];
 } cr_tiling;
 
 /* The maps for a kernel and stride, of the forward product or (`backward`) the input gradient;

@@ -3,6 +3,7 @@
  * stay in cache: statistics, scores, and what the consumer gets.
  */
 #include "chain.h"
+#include "columns.h"
 #include "tiles.h"
 
 #include <omp.h>
@@ -84,20 +85,6 @@ void cr_chain_evaluate(cr_net *net, int s, float *y)
 
 /* ---- sums over rows -------------------------------------------------------------------------- */
 
-/* Add the sums and squares [n] of y [rows, n], by column. */
-static void sum_columns(double *restrict sums, double *restrict squares, const float *restrict y,
-                        int rows, int n)
-{
-    for (int r = 0; r < rows; r++) {
-        cr_row_prefetch(y + (int64_t)r * n, n);
-        for (int c = 0; c < n; c++) {
-            double value = y[(int64_t)r * n + c];
-            sums[c] += value;
-            squares[c] += value * value;
-        }
-    }
-}
-
 static void tile_moments(cr_net *net, const cr_segment *segment, const cr_tile *tile,
                          double *partial, int layers)
 {
@@ -111,7 +98,7 @@ static void tile_moments(cr_net *net, const cr_segment *segment, const cr_tile *
             apply(net, segment, scratch, &strip, layers);
             y = scratch;
         }
-        sum_columns(partial, partial + n, y, strip.rows, n);
+        cr_columns_add(partial, partial + n, y, y, strip.rows, n);
     }
 }
 

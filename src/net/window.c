@@ -55,9 +55,10 @@ void cr_window_each(const cr_layer *layer, float *y, const float *x, int samples
                     cr_window_function at)
 {
     int64_t in = (int64_t)layer->in.h * layer->in.w * layer->in.c;
-    int places = layer->out.h * layer->out.w;
+    int64_t row = (int64_t)layer->out.w * layer->out.c;
 #pragma omp parallel for schedule(static) if (cr_worth_threads(samples * in))
-    for (int i = 0; i < samples * places; i++)
-        at(layer, y + (int64_t)i * layer->out.c, x + i / places * in, i % places / layer->out.w,
-           i % places % layer->out.w);
+    for (int i = 0; i < samples * layer->out.h; i++)
+        for (int ow = 0; ow < layer->out.w; ow++)
+            at(layer, y + i * row + (int64_t)ow * layer->out.c, x + i / layer->out.h * in,
+               i % layer->out.h, ow);
 }

@@ -8,6 +8,8 @@
  *
  * Evaluation takes running statistics instead: an exponential mean of those of the training steps.
  */
+#include "../columns.h"
+
 #include "colrow/net.h"
 
 #include <math.h>
@@ -101,17 +103,7 @@ static void forward(const cr_layer *layer, const cr_pass *pass, float *y, const 
 /* Sums of dy and of dy x. */
 static void sum(double *sums, const float *dy, const cr_kept *kept, const cr_tile *tile)
 {
-    int k = tile->k;
-    double *restrict plain = sums;
-    double *restrict product = sums + k;
-    for (int row = 0; row < tile->rows; row++) {
-        const float *restrict d = dy + (int64_t)row * k;
-        const float *restrict x = kept->x + (int64_t)row * k;
-        for (int j = 0; j < k; j++) {
-            plain[j] += d[j];
-            product[j] += (double)d[j] * x[j];
-        }
-    }
+    cr_columns_add(sums, sums + tile->k, dy, kept->x, tile->rows, tile->k);
 }
 
 /* dgamma of the kept channel j, from the sums. */

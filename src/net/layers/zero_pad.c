@@ -70,19 +70,29 @@ static void forward(const cr_layer *layer, float *y, const float *x, int samples
     cr_window_each(layer, y, x, samples, forward_at);
 }
 
-static void backward_sample(const cr_layer *layer, float *dx, const float *dy)
+/* A row of dx [W, IN] from the row of dy [OW, OUT] that saw it; NULL: none did. */
+static void backward_row(const cr_layer *layer, float *restrict dx, const float *restrict dy)
 {
     int stride = layer->plan.stride;
     int channels = layer->in.c;
+    int seen = dy != NULL ? layer->out.w * stride : 0; /* an odd last column is not */
     float scale = 1.0F / (float)(stride * stride);
-    for (int at = 0; at < layer->in.h * layer->in.w; at++) {
-        int oh = at / layer->in.w / stride;
-        int ow = at % layer->in.w / stride;
-        bool seen = oh < layer->out.h && ow < layer->out.w; /* an odd last row or column is not */
-        const float *from = dy + ((int64_t)oh * layer->out.w + ow) * layer->out.c + begin(layer);
-        float *restrict to = dx + (int64_t)at * channels;
+    for (int w = 0; w < seen; w++) {
+        const float *from = dy + (int64_t)(w / stride) * layer->out.c + begin(layer);
         for (int c = 0; c < channels; c++)
-            to[c] = seen ? scale * from[c] : 0;
+            dx[(int64_t)w * channels + c] = scale * from[c];
+    }
+    memset(dx + (int64_t)seen * channels, 0,
+           (size_t)(layer->in.w - seen) * (size_t)channels * sizeof *dx);
+}
+
+static void backward_sample(const cr_layer *layer, float *dx, const float *dy)
+{
+    int64_t in_row = (int64_t)layer->in.w * layer->in.c;
+    int64_t out_row = (int64_t)layer->out.w * layer->out.c;
+    for (int h = 0; h < layer->in.h; h++) {
+        int oh = h / layer->plan.stride;
+        backward_row(layer, dx + h * in_row, oh < layer->out.h ? dy + oh * out_row : NULL);
     }
 }
 
