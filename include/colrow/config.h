@@ -63,6 +63,14 @@ const char *cr_config_where(const cr_config *config, const char *key);
  * but for the lines of items. The caller frees *text with CR_FREE. */
 cr_status cr_config_format(char **text, const cr_section *sections, const void *values);
 
+#define CR_DIFFERENCE_MAX 512 /* B */
+
+/* The first value that differs between two texts of cr_config_format by the same tables, as
+ * "network.label_smoothing: 0, found 0.1", cut where it is long; "" when none does. CR_BAD_CONFIG
+ * when one cannot be parsed. */
+cr_status cr_config_difference(char out[CR_DIFFERENCE_MAX], const char *expected,
+                               const char *found);
+
 /* ---- documents with keys of their own --------------------------------------------------------
  * A document can also be walked as it is written, and values of one document laid over another. */
 typedef enum cr_node_kind { CR_NODE_SCALAR, CR_NODE_LIST, CR_NODE_MAP } cr_node_kind;

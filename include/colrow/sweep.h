@@ -87,13 +87,9 @@ typedef enum cr_sweep_state {
 } cr_sweep_state;
 
 /* Look at a run's folder; `config` is what it is to be made from, as resolved. CR_BAD_CONFIG naming
- * the first difference when the folder holds a run of another configuration. */
+ * the first difference when the folder holds a run of another configuration, or one that cannot be
+ * read. Keys that the folder's lacks, of an earlier build, have their defaults. */
 cr_status cr_sweep_look(cr_sweep_state *state, const char *folder, const char *config);
-
-/* The first line that differs between two configurations as resolved, and the section it stands in:
- * "expected learning_rate: `base: 0.002`, found `base: 0.001`". */
-#define CR_DIFFERENCE_MAX 512 /* B */
-void cr_sweep_difference(char *out, size_t bytes, const char *expected, const char *found);
 
 /* Leave the message of a failure in a run's folder, as failure.txt. */
 cr_status cr_sweep_note_failure(const char *folder, const char *message);

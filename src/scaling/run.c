@@ -162,8 +162,8 @@ cr_status cr_scaling_run_compare(const cr_scaling_cell *first, const cr_identity
              first->folder, other->threads);
     if (strcmp(identity->config, theirs->config) == 0)
         return CR_OK;
-    cr_sweep_difference(difference, sizeof difference, identity->config, theirs->config);
+    CR_TRY(cr_config_difference(difference, identity->config, theirs->config));
     return cr_fail(CR_BAD_DATA, __FILE__, __LINE__,
-                   "%s: config.yaml: is of another run than %s: %s", other->folder, first->folder,
-                   difference);
+                   "%s: config.yaml: is of another run than %s: expected %s", other->folder,
+                   first->folder, difference);
 }

@@ -16,51 +16,40 @@ static bool is_there(const char *folder, const char *name)
     return cr_path_join(path, folder, name) == CR_OK && access(path, F_OK) == 0;
 }
 
-static int line_length(const char *text)
+/* The configuration in a run's folder as this build resolves it: a key that it lacks, of a build
+ * that did not know it, has its default. */
+static cr_status read_config(char **config, const char *folder)
 {
-    return (int)strcspn(text, "\n");
-}
-
-void cr_sweep_difference(char *out, size_t bytes, const char *expected, const char *found)
-{
-    const char *section = "";
-    while (line_length(found) == line_length(expected) &&
-           strncmp(found, expected, strcspn(expected, "\n")) == 0 && *expected != '\0') {
-        if (*expected != ' ')
-            section = expected;
-        found += line_length(found) + (found[line_length(found)] == '\n');
-        expected += line_length(expected) + (expected[line_length(expected)] == '\n');
-    }
-    bool inside = *expected == ' ';
-    found += strspn(found, " ");
-    expected += strspn(expected, " ");
-    (void)snprintf(out, bytes, "expected %.*s%s`%.*s`, found `%.*s`",
-                   inside ? line_length(section) : 0, section, inside ? " " : "",
-                   line_length(expected), expected, line_length(found), found);
+    char path[CR_PATH_MAX];
+    cr_run_options options;
+    CR_TRY(cr_path_join(path, folder, "config.yaml"));
+    cr_status status = cr_options_load(&options, path, NULL, 0);
+    if (status == CR_OK)
+        status = cr_options_format(config, &options);
+    else
+        (void)cr_fail_prefix(status, "expected a run that this build of colrow can read");
+    return status;
 }
 
 static cr_status refuse_other(const char *folder, const char *there, const char *here)
 {
     char difference[CR_DIFFERENCE_MAX];
-    cr_sweep_difference(difference, sizeof difference, here, there);
+    CR_TRY(cr_config_difference(difference, here, there));
     return cr_fail(CR_BAD_CONFIG, __FILE__, __LINE__,
-                   "%s: holds a run of another configuration: %s; choose another folder with -o, "
-                   "or remove this one",
+                   "%s: holds a run of another configuration: expected %s; choose another folder "
+                   "with -o, or remove this one",
                    folder, difference);
 }
 
 cr_status cr_sweep_look(cr_sweep_state *state, const char *folder, const char *config)
 {
-    char path[CR_PATH_MAX];
-    char *text = NULL;
-    size_t bytes = 0;
+    char *there = NULL;
     *state = CR_SWEEP_NEW;
     if (!is_there(folder, "config.yaml"))
         return CR_OK;
-    CR_TRY(cr_path_join(path, folder, "config.yaml"));
-    CR_TRY(cr_file_read(&text, &bytes, path));
-    cr_status status = strcmp(text, config) == 0 ? CR_OK : refuse_other(folder, text, config);
-    CR_FREE(text);
+    CR_TRY(read_config(&there, folder));
+    cr_status status = strcmp(there, config) == 0 ? CR_OK : refuse_other(folder, there, config);
+    CR_FREE(there);
     if (is_there(folder, "summary.json"))
         *state = CR_SWEEP_DONE;
     else

@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 /* ---- attributes ------------------------------------------------------------------------------ */
 enum { INTEGERS = 10, REALS = 7, OTHERS = 4 };
@@ -113,13 +112,31 @@ cr_status cr_state_save(cr_run *run)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* Another configuration than that of the checkpoint may be wanted, but is worth a word. Both are as
+ * this build resolves them: what an earlier one did not know has its default. */
+static cr_status warn_of_change(const cr_run *run, const char *path, const cr_run_options *then)
+{
+    char *config = NULL;
+    char difference[CR_DIFFERENCE_MAX];
+    CR_TRY(cr_options_format(&config, then));
+    cr_status status = cr_config_difference(difference, config, run->config);
+    CR_FREE(config);
+    CR_TRY(status);
+    if (difference[0] != '\0')
+        cr_log_warn("resuming %s with another configuration than it was written with: expected %s",
+                    path, difference);
+    return CR_OK;
+}
+
 /* Things that fix the order of samples: a cursor means nothing when they differ. */
 static cr_status check_same_course(const cr_run *run, const char *path, const char *config,
                                    int64_t train_samples, uint64_t text_hash)
 {
     cr_run_options then;
     const cr_run_options *now = &run->options;
-    CR_TRY(cr_options_parse(&then, config, path, NULL, 0));
+    cr_status status = cr_options_parse(&then, config, path, NULL, 0);
+    if (status != CR_OK)
+        return cr_fail_prefix(status, "expected a run that this build of colrow can read");
     CR_CHECK(then.seed == now->seed, CR_BAD_CONFIG, "seed: expected %lld as in %s, found %lld",
              (long long)then.seed, path, (long long)now->seed);
     CR_CHECK(then.batch == now->batch, CR_BAD_CONFIG, "batch: expected %d as in %s, found %d",
@@ -134,9 +151,7 @@ static cr_status check_same_course(const cr_run *run, const char *path, const ch
              path, (long long)run->data.train.count);
     CR_CHECK(text_hash == run->data.train.text.hash, CR_BAD_CONFIG,
              "data: expected the training text of %s, found another of as many words", path);
-    if (strcmp(config, run->config) != 0)
-        cr_log_warn("resuming %s with another configuration than it was written with", path);
-    return CR_OK;
+    return warn_of_change(run, path, &then);
 }
 
 static cr_status read_progress(cr_run *run, const char *path)

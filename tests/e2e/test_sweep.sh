@@ -140,12 +140,36 @@ changed_base() {
     cp base.yaml kept.yaml
     sed -i 's/base: 0.001/base: 0.002/' base.yaml
     rm 'whole/top,ratio=0.5,seed=2/summary.json' # one is not done yet
-    expect 2 'holds a run of another configuration: expected learning_rate: `base: 0.002`, found `base: 0.001`' \
+    expect 2 'holds a run of another configuration: expected learning_rate.base: 0.002, found 0.001' \
         "$COLROW" study sweep sweep.yaml -o whole
     check "nothing was trained" test ! -e 'whole/top,ratio=0.5,seed=2/summary.json'
     mv kept.yaml base.yaml
     run 0 "$COLROW" study sweep sweep.yaml -o whole
     says '10 runs, 9 of them done'
+}
+
+# A build that did not know a key left it out: the run is that of the key's default.
+earlier_build() {
+    local config='whole/top,ratio=0.5,seed=2/config.yaml' finished='whole/exact,seed=1/config.yaml'
+    cp "$config" resolved.yaml
+    sed -i '/label_smoothing/d' "$config" "$finished"
+    rm 'whole/top,ratio=0.5,seed=2/summary.json'
+    run 0 "$COLROW" study sweep sweep.yaml -o whole
+    run 0 "$COLROW" study sweep sweep.yaml -o whole
+    says '10 runs, 10 of them done'
+    check "what was gone on with is there as resolved" cmp resolved.yaml "$config"
+    sed -i 's/^network:/network:\n  label_smoothing: 0.1/' "$finished"
+    expect 2 'expected network.label_smoothing: 0, found 0.1' "$COLROW" study sweep sweep.yaml -o whole
+    sed -i '/label_smoothing/d' "$finished"
+}
+
+# A build that knows more has left a key that cannot be passed over.
+later_build() {
+    local finished='whole/exact,seed=1/config.yaml'
+    sed -i 's/^network:/network:\n  focus: 1/' "$finished"
+    expect 2 "expected a run that this build of colrow can read: $finished:2: network.focus: unknown key" \
+        "$COLROW" study sweep sweep.yaml -o whole
+    sed -i '/focus/d' "$finished"
 }
 
 # ---- failures --------------------------------------------------------------------------------------
@@ -267,6 +291,8 @@ shorter
 many
 stop_and_go_on
 changed_base
+earlier_build
+later_build
 failing_run
 bad_sweeps
 ready_made

@@ -234,6 +234,27 @@ static void growing_batches_resume_from_anywhere(void **state)
     cr_run_free(&run);
 }
 
+/* A checkpoint of a build with a key that this one lacks cannot be gone on from. */
+static void a_later_build_is_told_apart(void **state)
+{
+    (void)state;
+    const char *const one[] = {"epochs=0", "steps=1", "checkpoint.every_steps=1", NULL};
+    const char *const none[] = {NULL};
+    cr_run *run = NULL;
+    make_run(&run, one, "later", false);
+    char *key = strstr(run->config, "\nlog:");
+    assert_non_null(key);
+    memcpy(key, "\nlag:", 5);
+    ASSERT_OK(cr_run_train(run));
+    cr_run_free(&run);
+    make_run(&run, none, "", false);
+    cr_status status = cr_run_resume(run, "later/checkpoints/step-00000001.h5");
+    assert_int_equal(status, CR_BAD_CONFIG);
+    if (cr_comm_rank(comm) == 0)
+        ASSERT_FAILS(status, CR_BAD_CONFIG, "expected a run that this build of colrow can read: ");
+    cr_run_free(&run);
+}
+
 static void ranks_of_different_configurations_do_not_start(void **state)
 {
     (void)state;
@@ -285,6 +306,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(other_weights_are_found_out),
         cmocka_unit_test(stopped_sessions_add_up),
         cmocka_unit_test(growing_batches_resume_from_anywhere),
+        cmocka_unit_test(a_later_build_is_told_apart),
         cmocka_unit_test(ranks_of_different_configurations_do_not_start),
         cmocka_unit_test(a_signal_to_one_rank_stops_all),
     };

@@ -216,30 +216,43 @@ static void limits_are_refused(void **state)
     assert_null(sweep);
 }
 
-/* Where a run stands is told from what is in its folder. */
+/* Look at the folder of a run that is to be made from `text`, with an override. */
+static cr_status look(cr_sweep_state *found, const char *run, const char *text,
+                      const char *override)
+{
+    cr_run_options options;
+    char *resolved = NULL;
+    ASSERT_OK(cr_options_parse(&options, text, "text", &override, override != NULL));
+    ASSERT_OK(cr_options_format(&resolved, &options));
+    cr_status status = cr_sweep_look(found, run, resolved);
+    CR_FREE(resolved);
+    return status;
+}
+
+/* Where a run stands is told from what is in its folder. Its configuration need not have every key,
+ * as one of an earlier build has not. */
 static void a_folder_tells_where_its_run_stands(void **state)
 {
     (void)state;
     char run[CR_PATH_MAX], path[CR_PATH_MAX], message[64];
-    const char config[] = "epochs: 3\nsampling:\n  ratio: 0.4\n  draw: top\nseed: 1\n";
-    const char other[] = "epochs: 3\nsampling:\n  ratio: 0.4\n  draw: last\nseed: 2\n";
+    const char config[] = "epochs: 3\nlearning_rate: {base: 1}\nsampling: {ratio: 0.4}\nseed: 2\n";
     const char *const names[] = {"config.yaml", "failure.txt", "summary.json"};
     const cr_sweep_state states[] = {CR_SWEEP_BEGUN, CR_SWEEP_FAILED, CR_SWEEP_DONE};
     cr_sweep_state found = CR_SWEEP_DONE;
     ASSERT_OK(cr_path_join(run, folder, "run"));
-    ASSERT_OK(cr_sweep_look(&found, run, config));
+    ASSERT_OK(look(&found, run, config, NULL));
     assert_int_equal(found, CR_SWEEP_NEW);
     ASSERT_OK(cr_folder_make(run));
     for (int i = 0; i < 3; i++) {
         ASSERT_OK(cr_path_join(path, run, names[i]));
         ASSERT_OK(cr_file_write(path, config, sizeof config - 1));
-        ASSERT_OK(cr_sweep_look(&found, run, config));
+        ASSERT_OK(look(&found, run, config, NULL));
         assert_int_equal(found, states[i]);
     }
-    ASSERT_FAILS(cr_sweep_look(&found, run, other), CR_BAD_CONFIG,
-                 "expected sampling: `draw: last`, found `draw: top`");
-    ASSERT_FAILS(cr_sweep_look(&found, run, "epochs: 4\n"), CR_BAD_CONFIG,
-                 "expected `epochs: 4`, found `epochs: 3`");
+    ASSERT_FAILS(look(&found, run, config, "sampling.draw=systematic"), CR_BAD_CONFIG,
+                 "expected sampling.draw: systematic, found top");
+    ASSERT_FAILS(look(&found, run, config, "epochs=4"), CR_BAD_CONFIG,
+                 "expected epochs: 4, found 3");
     ASSERT_OK(cr_sweep_note_failure(run, "the loss is nan"));
     cr_sweep_failure(message, sizeof message, run);
     assert_string_equal(message, "the loss is nan");
