@@ -348,6 +348,7 @@ typedef struct cr_item {
 
 /* One after another; those of an element's own lists follow it. */
 typedef struct cr_items {
+    char from[CR_PATH_MAX]; /* the file of their lines, or the override "-s KEY=VALUE" */
     int count;
     cr_item at[CR_ITEMS_MAX];
 } cr_items;

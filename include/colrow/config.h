@@ -60,7 +60,7 @@ bool cr_config_has(const cr_config *config, const char *key);
 const char *cr_config_where(const cr_config *config, const char *key);
 
 /* Write all values as YAML, defaults included; reading it back gives the same struct, bit for bit,
- * but for the lines of items. The caller frees *text with CR_FREE. */
+ * but for the file and lines of items. The caller frees *text with CR_FREE. */
 cr_status cr_config_format(char **text, const cr_section *sections, const void *values);
 
 #define CR_DIFFERENCE_MAX 512 /* B */

@@ -123,12 +123,21 @@ static const cr_node *given(const binder *b, const cr_key *key)
     return node == NULL || cr_node_is_null(node) ? NULL : node;
 }
 
+/* "FILE:LINE" without the line, or the override as it is. */
+static void note_source(cr_items *items, const cr_node *list)
+{
+    const char *end = list->line > 0 ? strrchr(list->where, ':') : NULL;
+    size_t length = end != NULL ? (size_t)(end - list->where) : strlen(list->where);
+    memset(items, 0, sizeof *items);
+    memcpy(items->from, list->where, length < CR_PATH_MAX ? length : CR_PATH_MAX - 1);
+}
+
 static cr_status read_items(const binder *b, const cr_key *key, const cr_node *node)
 {
     cr_items *items = b->of.items;
     if (items == NULL) { /* not in another list */
         items = (cr_items *)(void *)((char *)b->of.values + key->offset);
-        memset(items, 0, sizeof *items);
+        note_source(items, node);
     }
     return cr_items_bind(items, key->option, node, key->path, b->of.depth);
 }

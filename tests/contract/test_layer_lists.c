@@ -296,44 +296,53 @@ static void lists_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
     const char *const cases[][2] = {
-        {"", "network.layers: expected at least one element, found none"},
+        {"", "m.yaml: network.layers: expected at least one element, found none"},
         {"relu, softmax_cross_entropy", "layer softmax_cross_entropy_1: expected 1 x 1 x 5, a "
                                         "value for each class, found 6 x 6 x 4"},
         {"average_pool, zero_pad: {channels: 5}, softmax_cross_entropy",
          "network: expected a layer with weights, found none"},
         {"dense: {features: 5}", "network: expected a loss as its last layer, found dense_1"},
         {"dense: {features: 5},\n softmax_cross_entropy,\n relu",
-         "network.layers: line 4: layer relu_1: expected nothing behind the loss"},
+         "m.yaml:4: network.layers.relu: layer relu_1: expected nothing behind the loss"},
         {"dense: {features: 7}, softmax_cross_entropy",
          "layer softmax_cross_entropy_1: expected 1 x 1 x 5, a value for each class, found 1 x 1 x "
          "7"},
-        {CONV ",\n relu" END, "network.layers: line 3: layer dense_1: expected one position a "
-                              "sample, found 6 x 6"},
+        {CONV ",\n relu" END,
+         "m.yaml:3: network.layers.dense: layer dense_1: expected one position a "
+         "sample, found 6 x 6"},
         {"conv2d: {filters: 8, kernel: 7, padding: valid}" END,
-         "network.layers: line 2: layer conv2d_1: expected a kernel of at most the image, 6 x 6, "
+         "m.yaml:2: network.layers.conv2d: layer conv2d_1: expected a kernel of at most the image, "
+         "6 x 6, "
          "found 7"},
         {CONV ",\n max_pool: {kernel: 7, padding: valid}" END,
-         "line 3: layer max_pool_1: expected a kernel of at most the image, 6 x 6, found 7"},
+         "m.yaml:3: network.layers.max_pool: layer max_pool_1: expected a kernel of at most the "
+         "image, 6 x 6, found 7"},
         {"conv2d: {filters: 8, kernel: 2}" END, "layer conv2d_1: expected an odd kernel, found 2"},
         {CONV ", zero_pad: {channels: 7}" END, "layer zero_pad_1: expected at least the"},
-        {"batch_norm, " CONV END,
-         "line 2: layer batch_norm_1: expected a contraction between the data and the first"},
+        {"batch_norm, " CONV END, "m.yaml:2: network.layers.conv2d: layer batch_norm_1: "
+                                  "expected a contraction between the data and the first"},
         {CONV ", residual: {layers: [\n conv2d: {name: a, filters: 9, kernel: 3}]}" END,
-         "network.layers: line 3: layer residual_1.a: expected 6 x 6 x 8 as the shortcut of the "
+         "m.yaml:3: network.layers.residual.layers.conv2d: layer residual_1.a: expected 6 x 6 x 8 "
+         "as the shortcut of the "
          "residual has (conv2d_1), found 6 x 6 x 9"},
         {CONV ",\n residual: {shortcut: [\n max_pool: {kernel: 2}],\n layers: [\n" CONV "]}" END,
-         "network.layers: line 6: layer residual_1.conv2d_2: expected 3 x 3 x 8 as the shortcut of "
+         "m.yaml:6: network.layers.residual.layers.conv2d: layer residual_1.conv2d_2: expected 3 x "
+         "3 x 8 as the shortcut of "
          "the residual has (residual_1.max_pool_1), found 6 x 6 x 8"},
         {CONV ",\n residual: {name: b, layers: [\n max_pool: {kernel: 2},\n relu]}" END,
-         "network.layers: line 3: layer b.sum: expected 6 x 6 x 8 as the shortcut of the residual "
+         "m.yaml:3: network.layers.residual: layer b.sum: expected 6 x 6 x 8 as the shortcut of "
+         "the residual "
          "has (conv2d_1), found 3 x 3 x 8"},
         {CONV ",\n residual: {layers: []}" END,
-         "network.layers: line 3: residual residual_1: expected at least one element in `layers`"},
+         "m.yaml:3: network.layers.residual: residual residual_1: expected at least one element in "
+         "`layers`"},
         {CONV ", residual: {layers: [\n softmax_cross_entropy]}" END,
-         "line 3: layer residual_1.softmax_cross_entropy_1: expected the loss at the end"},
+         "m.yaml:3: network.layers.residual.layers.softmax_cross_entropy: layer "
+         "residual_1.softmax_cross_entropy_1: expected the loss at the end"},
         {"dense: {name: a, features: 5},\n dense: {name: a, features: 5}, softmax_cross_entropy",
          "layer a: expected another name, found a second kernel of this one"},
-        {"dense: {name: ../a, features: 5}", "line 2: expected a name of letters, digits"},
+        {"dense: {name: ../a, features: 5}",
+         "m.yaml:2: network.layers.dense: expected a name of letters, digits"},
         {"embedding: {features: 8, vocabulary: 5}" END,
          "layer embedding_1: expected one token at each position, found 4 values"},
         {"lstm: {features: 8}" END,

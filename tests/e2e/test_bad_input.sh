@@ -158,12 +158,12 @@ layer_lists() {
         dropout: {rate: 1.5}, $end"
     unlisted 'list.yaml:5: network.layers.residual.layers.relu.slope: expected a number' "$conv,
         residual: {layers: [relu: {slope: -1}]}, $end"
-    unlisted 'line 5: layer residual_1.conv2d_2: expected 8 x 8 x 4 as the shortcut of the' "$conv,
+    unlisted 'list.yaml:5: network.layers.residual.layers.conv2d: layer residual_1.conv2d_2: expected 8 x 8 x 4 as' "$conv,
         residual: {layers: [conv2d: {filters: 5, kernel: 3}]}, $end"
-    says 'residual has (conv2d_1), found 8 x 8 x 5'
-    unlisted 'line 5: layer dense_1: expected one position a sample, found 8 x 8' "$conv, relu,
+    says 'the shortcut of the residual has (conv2d_1), found 8 x 8 x 5'
+    unlisted 'list.yaml:5: network.layers.dense: layer dense_1: expected one position a sample, found 8 x 8' "$conv, relu,
         $end"
-    unlisted 'line 5: layer big: expected a kernel of at most the image, 8 x 8, found 9' "
+    unlisted 'list.yaml:5: network.layers.conv2d: layer big: expected a kernel of at most the image, 8 x 8, found 9' "
         conv2d: {name: big, filters: 4, kernel: 9, padding: valid}, $end"
     unlisted 'expected a loss as its last layer, found dense_1' 'dense: {features: 10}'
     unlisted 'expected 1 x 1 x 10, a value for each class, found 1 x 1 x 9' \
@@ -173,6 +173,8 @@ layer_lists() {
     refused 2 'without.yaml: network.layers: required, and not given' without.yaml
     refused 2 '-s network.layers=[relo]: expected one of residual,' list.yaml \
         -s 'network.layers=[relo]'
+    refused 2 '-s network.layers=[conv2d: {filters: 4, kernel: 2}]: network.layers.conv2d: layer conv2d_1' \
+        list.yaml -s 'network.layers=[conv2d: {filters: 4, kernel: 2}]'
 }
 
 # an engine or a precision that is not in this build, or not in this processor

@@ -122,6 +122,7 @@ static void elements_lie_one_after_another(void **state)
         assert_int_equal(item->depth, expected[i].depth);
         assert_int_equal(item->line, expected[i].line);
     }
+    assert_string_equal(values.things.from, "m.yaml");
     ball first, knob;
     memcpy(&first, values.things.at[1].values, sizeof first);
     memcpy(&knob, values.things.at[3].values, sizeof knob);
@@ -138,6 +139,7 @@ static void an_override_replaces_the_list(void **state)
     ASSERT_OK(read_with(&values, full, "stack.things=[ball: {size: 9}, feather]"));
     assert_int_equal(values.things.count, 2);
     assert_int_equal(values.things.at[0].line, 0);
+    assert_string_equal(values.things.from, "-s stack.things=[ball: {size: 9}, feather]");
     assert_int_equal(((const ball *)(const void *)values.things.at[0].values)->size, 9);
     ASSERT_OK(read_with(&values, full, "stack.things=[]"));
     assert_int_equal(values.things.count, 0);
@@ -237,6 +239,7 @@ static void what_is_written_reads_back(void **state)
                         "    - feather: {name: last}\n"
                         "  behind: 7\n");
     ASSERT_OK(read_with(&again, text, NULL));
+    memcpy(again.things.from, values.things.from, sizeof again.things.from);
     for (int i = 0; i < values.things.count; i++)
         again.things.at[i].line = values.things.at[i].line;
     assert_memory_equal(&again, &values, sizeof again);

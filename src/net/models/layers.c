@@ -246,6 +246,29 @@ static cr_status add_list(const branch *b)
     return CR_OK;
 }
 
+enum { PATH_BYTES = 256 }; /* of an item's path; a longer one is cut */
+
+/* "network.layers.residual.layers.relu", as the keys of an item are called. */
+static void path_of(char out[PATH_BYTES], const cr_item *item)
+{
+    const cr_item *around = item; /* the one whose list it stands in comes before it */
+    while (around->depth >= item->depth && item->depth > 0)
+        around--;
+    (void)snprintf(out, PATH_BYTES, "network");
+    if (item->depth > 0)
+        path_of(out, around);
+    size_t used = strlen(out);
+    (void)snprintf(out + used, PATH_BYTES - used, ".%s.%s", item->list, item->kind);
+}
+
+static cr_status fail_at(cr_status status, const cr_items *items, const cr_item *item)
+{
+    char path[PATH_BYTES];
+    path_of(path, item);
+    return item->line > 0 ? cr_fail_prefix(status, "%s:%d: %s", items->from, item->line, path)
+                          : cr_fail_prefix(status, "%s: %s", items->from, path);
+}
+
 static cr_status build(cr_net *net, const void *parameters)
 {
     const layers *m = parameters;
@@ -253,16 +276,14 @@ static cr_status build(cr_net *net, const void *parameters)
     const int *size = m->input.value;
     builder of = {.net = net, .begin = first, .next = first, .end = first + m->layers.count};
     CR_CHECK(m->layers.count > 0, CR_BAD_CONFIG,
-             "network.layers: expected at least one element, found none");
+             "%s: network.layers: expected at least one element, found none", m->layers.from);
     CR_CHECK(m->input.count != 3 || (size[0] == net->input.h && size[1] == net->input.w),
              CR_BAD_CONFIG,
              "network.input: expected %d x %d x %d as the data has, found %d x %d x %d",
              net->input.h, net->input.w, net->input.c, size[0], size[1], size[2]);
     cr_status status =
         add_list(&(branch){.of = &of, .list = "layers", .prefix = "", .held = -1, .sum = -1});
-    if (status != CR_OK && of.now->line > 0)
-        return cr_fail_prefix(status, "network.layers: line %d", of.now->line);
-    return status == CR_OK ? CR_OK : cr_fail_prefix(status, "network.layers");
+    return status == CR_OK ? CR_OK : fail_at(status, &m->layers, of.now);
 }
 
 const cr_model cr_model_layers = {
