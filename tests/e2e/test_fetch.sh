@@ -27,7 +27,7 @@ mnist="train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ub
 
 # ---- the made-up public home
 home=$work/home
-mkdir -p "$home/cifar-100-binary"
+mkdir -p "$home/cifar-100-binary" "$home/cifar-10-batches-bin"
 for name in $mnist ptb.train.txt ptb.valid.txt ptb.test.txt; do
     printf 'these are the made-up bytes of %s\n' "$name" >"$home/$name"
 done
@@ -35,7 +35,17 @@ printf 'train' >"$home/cifar-100-binary/train.bin"
 printf 'test' >"$home/cifar-100-binary/test.bin"
 printf 'names' >"$home/cifar-100-binary/fine_label_names.txt"
 tar -czf "$home/cifar-100-binary.tar.gz" -C "$home" cifar-100-binary
-(cd "$home" && sha256sum -- *.gz *.txt cifar-100-binary/*.bin) >"$work/sums"
+cifar10="data_batch_1.bin data_batch_2.bin data_batch_3.bin data_batch_4.bin data_batch_5.bin
+         test_batch.bin"
+for name in $cifar10; do
+    printf 'these are the made-up bytes of %s\n' "$name" >"$home/cifar-10-batches-bin/$name"
+done
+tar -czf "$home/cifar-10-binary.tar.gz" -C "$home" cifar-10-batches-bin
+(
+    cd "$home"
+    sha256sum -- *-ubyte.gz *.txt cifar-10-binary.tar.gz cifar-100-binary/*.bin
+    md5sum -- cifar-10-batches-bin/*.bin
+) >"$work/sums"
 export COLROW_DATA_SUMS=$work/sums
 
 python3 -u -m http.server 0 --bind 127.0.0.1 --directory "$home" >"$work/server" 2>&1 &
@@ -107,6 +117,17 @@ before=$(requests)
 succeeds cifar100 "$work/cifar 100"
 [[ $(requests) == "$before" ]] || bad "an archive whose files are there is fetched again"
 
+# shellcheck disable=SC2086
+{
+    succeeds cifar10 "$work/cifar10"
+    holds "$work/cifar10" $cifar10
+    echo "damaged" >"$work/cifar10/data_batch_3.bin"
+    succeeds cifar10 "$work/cifar10"
+    holds "$work/cifar10" $cifar10
+    cmp -s "$home/cifar-10-batches-bin/data_batch_3.bin" "$work/cifar10/data_batch_3.bin" ||
+        bad "a damaged file is left"
+}
+
 # ---- a transfer that broke off
 good="these are the made-up bytes of ptb.train.txt"
 mkdir "$work/resume"
@@ -132,6 +153,13 @@ holds "$work/absent" ptb.train.txt
 sed 's/^....\(.*test.bin\)/0000\1/' "$work/sums" >"$work/wrong"
 COLROW_DATA_SUMS=$work/wrong fails 3 "test.bin: expected sha256 0000" cifar100 "$work/wrong-bin"
 holds "$work/wrong-bin" train.bin
+sed 's/^....\(.*batch_2.bin\)/0000\1/' "$work/sums" >"$work/wrong"
+COLROW_DATA_SUMS=$work/wrong fails 3 "data_batch_2.bin: expected md5 0000" cifar10 "$work/wrong-md5"
+holds "$work/wrong-md5" data_batch_1.bin
+sed 's/^....\(.*10-binary\)/0000\1/' "$work/sums" >"$work/wrong"
+COLROW_DATA_SUMS=$work/wrong fails 3 "cifar-10-binary.tar.gz: expected sha256 0000" cifar10 \
+    "$work/wrong-archive"
+holds "$work/wrong-archive"
 tar -czf "$home/cifar-100-binary.tar.gz" -C "$home" cifar-100-binary/test.bin
 fails 3 "cifar-100-binary.tar.gz: expected a tar.gz with train.bin" cifar100 "$work/half"
 holds "$work/half"
