@@ -363,9 +363,6 @@ int64_t cr_net_size(const cr_net *net);
 /* Parameter number `i` in the order of the layers; NULL beyond the last. */
 const cr_parameter *cr_net_parameter(const cr_net *net, int i);
 
-/* Floats of a row of a parameter: its last dimension. */
-int64_t cr_parameter_row(const cr_parameter *parameter);
-
 /* Output channels of the contraction of segment `s` that can be live at most, and those that the
  * draw of their reader is asked for. */
 int cr_net_live_most(const cr_net *net, int s);

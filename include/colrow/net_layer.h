@@ -28,6 +28,13 @@ typedef struct cr_parameter {
     double initial;         /* ... this value; a "bias" has options.initializer_bias */
 } cr_parameter;
 
+/* Weights of IN inputs and OUT outputs, "kernel"; and what is added to OUT outputs, "bias". */
+cr_parameter cr_parameter_kernel(int in, int out);
+cr_parameter cr_parameter_bias(int out);
+
+/* Floats of a row: its last dimension. */
+int64_t cr_parameter_row(const cr_parameter *parameter);
+
 /* ---- layers --------------------------------------------------------------------------------- */
 typedef struct cr_layer cr_layer;
 typedef struct cr_result cr_result;

@@ -366,11 +366,6 @@ const cr_parameter *cr_net_parameter(const cr_net *net, int i)
     return i < net->list_count ? net->list[i] : NULL;
 }
 
-int64_t cr_parameter_row(const cr_parameter *parameter)
-{
-    return parameter->dims[parameter->rank - 1];
-}
-
 int64_t cr_net_size(const cr_net *net)
 {
     int64_t size = 0;

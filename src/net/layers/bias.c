@@ -5,11 +5,7 @@ static cr_status shape(cr_layer *layer)
 {
     layer->out = layer->in;
     layer->parameter_count = 1;
-    layer->parameters[0] = (cr_parameter){.name = "bias",
-                                          .rank = 1,
-                                          .dims = {layer->in.c},
-                                          .dimensions = "OUT",
-                                          .count = layer->in.c};
+    layer->parameters[0] = cr_parameter_bias(layer->in.c);
     return CR_OK;
 }
 

@@ -39,14 +39,7 @@ static cr_status shape(cr_layer *layer)
              layer->name, out);
     layer->out = (cr_shape){layer->in.h, layer->in.w, out};
     layer->parameter_count = 1;
-    layer->parameters[0] = (cr_parameter){.name = "kernel",
-                                          .rank = 2,
-                                          .dims = {in, out},
-                                          .dimensions = "IN,OUT",
-                                          .count = (int64_t)in * out,
-                                          .decay = true,
-                                          .fan_in = in,
-                                          .fan_out = out};
+    layer->parameters[0] = cr_parameter_kernel(in, out);
     return CR_OK;
 }
 

@@ -37,14 +37,8 @@ static cr_status shape(cr_layer *layer)
              layer->name, tokens, out);
     layer->out = (cr_shape){layer->in.h, layer->in.w, out};
     layer->parameter_count = 1;
-    layer->parameters[0] = (cr_parameter){.name = "kernel",
-                                          .rank = 2,
-                                          .dims = {tokens, out},
-                                          .dimensions = "TOKEN,OUT",
-                                          .count = (int64_t)tokens * out,
-                                          .decay = true,
-                                          .fan_in = tokens,
-                                          .fan_out = out};
+    layer->parameters[0] = cr_parameter_kernel(tokens, out);
+    layer->parameters[0].dimensions = "TOKEN,OUT";
     return CR_OK;
 }
 

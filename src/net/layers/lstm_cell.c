@@ -44,19 +44,8 @@ static cr_status shape(cr_layer *layer)
     layer->state = 2 * (int64_t)cells; /* c, h */
     layer->memory_floats = (int64_t)layer->in.h * layer->in.c + (layer->in.h + 1) * (int64_t)cells;
     layer->parameter_count = 2;
-    layer->parameters[0] = (cr_parameter){.name = "kernel",
-                                          .rank = 2,
-                                          .dims = {cells, layer->in.c},
-                                          .dimensions = "IN,OUT",
-                                          .count = (int64_t)cells * layer->in.c,
-                                          .decay = true,
-                                          .fan_in = cells,
-                                          .fan_out = layer->in.c};
-    layer->parameters[1] = (cr_parameter){.name = "bias",
-                                          .rank = 1,
-                                          .dims = {layer->in.c},
-                                          .dimensions = "OUT",
-                                          .count = layer->in.c};
+    layer->parameters[0] = cr_parameter_kernel(cells, layer->in.c);
+    layer->parameters[1] = cr_parameter_bias(layer->in.c);
     return CR_OK;
 }
 

@@ -36,16 +36,8 @@ static cr_status shape(cr_layer *layer)
              out);
     layer->out = (cr_shape){layer->in.h, layer->in.w, 1};
     layer->parameter_count = 2;
-    layer->parameters[0] = (cr_parameter){.name = "kernel",
-                                          .rank = 2,
-                                          .dims = {in, out},
-                                          .dimensions = "IN,OUT",
-                                          .count = (int64_t)in * out,
-                                          .decay = true,
-                                          .fan_in = in,
-                                          .fan_out = out};
-    layer->parameters[1] =
-        (cr_parameter){.name = "bias", .rank = 1, .dims = {out}, .dimensions = "OUT", .count = out};
+    layer->parameters[0] = cr_parameter_kernel(in, out);
+    layer->parameters[1] = cr_parameter_bias(out);
     return CR_OK;
 }
 
