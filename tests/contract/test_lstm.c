@@ -1,22 +1,15 @@
 /*
  * lstm: the language model against its twin in double (support/twin_lstm.h): the loss, the carried
  * state and every parameter's gradient, by central differences, over windows of carried state;
- * exact, with the projection sampled, the whole model, single gates; shorter windows, evaluations.
+ * exact, with the projection sampled, the whole model, single gates; shorter windows,
+ * evaluations.
  */
 #include "twin_lstm.h"
 
-enum { ROWS = 3, STEPS = 4, CELLS = 6, CLASSES = 11, WINDOWS = 3, STATE = 2 * 2 * CELLS };
+enum { WINDOWS = 3 };
 
 /* Norm-wise, for each parameter: 1e-4 is asked for. */
 static const double DERIVATIVE = 1e-5;
-
-static const net_wish whole = {.model = "lstm",
-                               .input = {STEPS, 1, 1},
-                               .classes = CLASSES,
-                               .options = "hidden=6 layers=2 unroll=4 forget_bias=0.25",
-                               .initializer = "xavier",
-                               .rows = ROWS,
-                               .seed = 3};
 
 /* A net and the state of its samples, before and after a window, in both precisions. */
 typedef struct subject {
@@ -98,7 +91,7 @@ static void exact_gradients_are_derivatives(void **state)
     (void)state;
     for (int e = 0; cr_engines[e] != NULL; e++) {
         for (int drop = 0; drop < 2; drop++) {
-            net_wish wish = whole;
+            net_wish wish = lstm_whole;
             wish.engine = cr_engines[e]->name;
             wish.dropout = drop == 1 ? 0.3 : 0;
             cr_net_plan plan = net_plan(&wish);
@@ -112,7 +105,7 @@ static void sampled_gradients_are_derivatives(void **state)
 {
     (void)state;
     for (int d = 0; cr_draws[d] != NULL; d++) {
-        net_wish wish = whole;
+        net_wish wish = lstm_whole;
         wish.draw = cr_draws[d]->name;
         wish.scale = cr_draws[d]->can_scale != NULL && cr_draws[d]->can_scale(false);
         wish.ratio = 0.5;
@@ -129,7 +122,7 @@ static void remembered_norms_pick_as_well(void **state)
 {
     (void)state;
     for (int ahead = 0; ahead < 2; ahead++) {
-        net_wish wish = whole;
+        net_wish wish = lstm_whole;
         wish.ratio = 0.5;
         wish.dropout = 0.3;
         wish.remembers = true;
@@ -149,7 +142,7 @@ static void set_layers(cr_net_plan *plan, const char *pattern, double ratio)
 static void a_pattern_samples_single_gates(void **state)
 {
     (void)state;
-    cr_net_plan plan = net_plan(&whole);
+    cr_net_plan plan = net_plan(&lstm_whole);
     set_layers(&plan, "lstm*.i", 0.5);
     check_plan(&plan);
     cr_net *net = net_of(&plan);
@@ -180,7 +173,7 @@ static lstm_batch piece_of(const lstm_batch *batch, int first, int steps)
 static void shorter_windows_carry_on(void **state)
 {
     (void)state;
-    cr_net_plan plan = net_plan(&whole);
+    cr_net_plan plan = net_plan(&lstm_whole);
     subject a;
     start(&a, &plan);
     lstm_batch batch = lstm_batch_new(a.net, ROWS, STEPS, 5);

@@ -5,16 +5,6 @@
  */
 #include "twin_lstm.h"
 
-enum { ROWS = 3, STEPS = 4, CELLS = 6, CLASSES = 11, STATE = 2 * 2 * CELLS };
-
-static const net_wish whole = {.model = "lstm",
-                               .input = {STEPS, 1, 1},
-                               .classes = CLASSES,
-                               .options = "hidden=6 layers=2 unroll=4 forget_bias=0.25",
-                               .initializer = "xavier",
-                               .rows = ROWS,
-                               .seed = 3};
-
 /* ---- windows and states ---------------------------------------------------------------------- */
 
 /* A step from a state of its own; the gradient, dense. */
@@ -30,7 +20,7 @@ static float *gradient_from(cr_net *net, float *state, const lstm_batch *batch)
 
 static net_wish half(void)
 {
-    net_wish wish = whole;
+    net_wish wish = lstm_whole;
     wish.ratio = 0.5;
     wish.dropout = 0.3;
     return wish;
@@ -56,7 +46,7 @@ static void state_has_names(void **state)
 {
     (void)state;
     static const char *const names[] = {"c", "h"};
-    cr_net *net = net_new(&whole);
+    cr_net *net = net_new(&lstm_whole);
     int64_t offset = 0;
     int i = 0;
     for (; cr_net_state_parts(net, i) != NULL; i++) {
@@ -81,7 +71,7 @@ static void micro_batches_add_up(void **state)
     (void)state;
     float carried[ROWS * STATE];
     cr_result result = {0};
-    cr_net *net = net_new(&whole);
+    cr_net *net = net_new(&lstm_whole);
     lstm_batch batch = lstm_batch_new(net, ROWS, STEPS, 5);
     values_uniform(carried, ROWS * STATE, 6);
     float *one = gradient_from(net, carried, &batch);
@@ -146,7 +136,7 @@ static void threads_do_not_change_the_bits(void **state)
 static void all_kept_is_exact(void **state)
 {
     (void)state;
-    cr_net_plan plan = net_plan(&whole);
+    cr_net_plan plan = net_plan(&lstm_whole);
     cr_net *exact = net_of(&plan);
     plan.sampling.ratio = 0.5;
     plan.sampling.minimum = CELLS;
@@ -191,7 +181,7 @@ static void a_second_sampling_is_refused(void **state)
 {
     (void)state;
     cr_net *net = NULL;
-    net_wish wish = whole;
+    net_wish wish = lstm_whole;
     wish.backward.method = "crs";
     wish.backward.draw = "top";
     wish.backward.ratio = 0.5;
@@ -203,7 +193,7 @@ static void a_window_of_other_steps_is_refused(void **state)
 {
     (void)state;
     cr_net *net = NULL;
-    cr_net_plan plan = net_plan(&whole);
+    cr_net_plan plan = net_plan(&lstm_whole);
     plan.input = (cr_shape){STEPS + 1, 1, 1};
     ASSERT_FAILS(cr_net_create(&net, &plan), CR_BAD_CONFIG, "4 values a sample, found 5");
 }

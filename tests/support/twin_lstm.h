@@ -12,6 +12,16 @@
 
 enum { TWIN_CELLS = 16, TWIN_STEPS = 8 }; /* at most */
 
+/* The net that the tests are about. */
+enum { ROWS = 3, STEPS = 4, CELLS = 6, CLASSES = 11, STATE = 2 * 2 * CELLS };
+static const net_wish lstm_whole = {.model = "lstm",
+                                    .input = {STEPS, 1, 1},
+                                    .classes = CLASSES,
+                                    .options = "hidden=6 layers=2 unroll=4 forget_bias=0.25",
+                                    .initializer = "xavier",
+                                    .rows = ROWS,
+                                    .seed = 3};
+
 /* Windows of a micro-batch. */
 typedef struct lstm_batch {
     int rows;

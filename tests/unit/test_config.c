@@ -1,143 +1,5 @@
-/* config: YAML and overrides to structs, the way back, and what is said of bad input. */
-#include "check.h"
-
-#include "colrow/config.h"
-
-#include <limits.h>
-#include <math.h>
-
-/* ---- a program's options: every kind, a shared section, a section in a section, variants ---- */
-
-typedef struct sampling {
-    cr_word draw;
-    double ratio;
-    cr_words exact;
-    cr_ratios layers;
-} sampling;
-
-typedef struct mlp {
-    cr_ints sizes;
-    double dropout;
-} mlp;
-
-typedef struct wide {
-    int depth;
-} wide;
-
-typedef struct whole {
-    int64_t seed;
-    int batch;
-    bool deterministic;
-    char path[CR_PATH_MAX];
-    cr_word note;
-    sampling sampling;
-    double backward_ratio;
-    int minimum; /* of `sampling`, but in another struct */
-    cr_word model;
-    union {
-        mlp mlp;
-        wide wide;
-    } parameters;
-} whole;
-
-static const char *const *draws(void)
-{
-    static const char *const words[] = {"top", "replacement", "no_replacement", NULL};
-    return words;
-}
-
-static const char *const *models(void)
-{
-    static const char *const words[] = {"mlp", "wide", "plain", NULL};
-    return words;
-}
-
-#define AT(type, field) .offset = offsetof(type, field)
-
-static const cr_option top_options[] = {
-    {"seed", CR_OPTION_COUNT, AT(whole, seed), .fallback = "1", .high = 0x1p62, .help = "of all"},
-    {"batch", CR_OPTION_INT, AT(whole, batch), .fallback = NULL, .low = 1, .high = INT_MAX},
-    {"deterministic", CR_OPTION_BOOL, AT(whole, deterministic), .fallback = "false"},
-    {"path", CR_OPTION_PATH, AT(whole, path), .fallback = ""},
-    {"note", CR_OPTION_WORD, AT(whole, note), .fallback = "none"},
-    {.name = NULL},
-};
-
-static const cr_option sampling_options[] = {
-    {"draw", CR_OPTION_WORD, AT(sampling, draw), .fallback = "top", .words = draws,
-     .help = "how the channels kept are taken"},
-    {"ratio", CR_OPTION_REAL, AT(sampling, ratio), .fallback = "1", .low = 0, .high = 1,
-     .above = true, .help = "share of the channels kept"},
-    {"exact", CR_OPTION_WORDS, AT(sampling, exact), .fallback = "[]"},
-    {"layers", CR_OPTION_RATIOS, AT(sampling, layers), .fallback = "{}", .low = 0, .high = 1,
-     .above = true},
-    {.name = NULL},
-};
-
-static const cr_option backward_options[] = {
-    {"ratio", CR_OPTION_REAL, .offset = 0, .fallback = "0.25", .low = 0, .high = 1},
-    {.name = NULL},
-};
-
-static const cr_option shared_options[] = {
-    {"minimum", CR_OPTION_INT, .offset = 0, .fallback = "10", .low = 1, .high = INT_MAX},
-    {.name = NULL},
-};
-
-static const cr_option network_options[] = {
-    {"model", CR_OPTION_WORD, .offset = 0, .fallback = "mlp", .words = models},
-    {.name = NULL},
-};
-
-static const cr_option mlp_options[] = {
-    {"sizes", CR_OPTION_INTS, AT(mlp, sizes), .fallback = "[784, 10]", .low = 1, .high = 1e6},
-    {"dropout", CR_OPTION_REAL, AT(mlp, dropout), .fallback = "0", .low = 0, .high = 1},
-    {.name = NULL},
-};
-
-static const cr_option wide_options[] = {
-    {"depth", CR_OPTION_INT, AT(wide, depth), .fallback = "28", .low = 10, .high = 1000},
-    {.name = NULL},
-};
-
-static const cr_option *model_options(const char *model)
-{
-    if (strcmp(model, "plain") == 0)
-        return NULL;
-    return strcmp(model, "mlp") == 0 ? mlp_options : wide_options;
-}
-
-static const cr_section sections[] = {
-    {"", top_options, 0, NULL, NULL, 0},
-    {"sampling", sampling_options, offsetof(whole, sampling), NULL, NULL, 0},
-    {"network", network_options, offsetof(whole, model), "model", model_options,
-     offsetof(whole, parameters)},
-    {"sampling.backward", backward_options, offsetof(whole, backward_ratio), NULL, NULL, 0},
-    {"sampling", shared_options, offsetof(whole, minimum), NULL, NULL, 0},
-    {.options = NULL},
-};
-
-/* ---- helpers ---- */
-
-/* Parse and bind a text with overrides, ended by NULL. */
-static cr_status read_with(whole *values, const char *text, const char *const *overrides)
-{
-    cr_config *config = NULL;
-    int count = 0;
-    while (overrides[count] != NULL)
-        count++;
-    memset(values, 0, sizeof *values);
-    cr_status status = cr_config_parse(&config, text, strlen(text), "m.yaml", overrides, count);
-    if (status == CR_OK)
-        status = cr_config_bind(config, sections, values);
-    cr_config_free(&config);
-    return status;
-}
-
-static cr_status read_text(whole *values, const char *text)
-{
-    return read_with(values, text, (const char *const[]){NULL});
-}
+/* config: YAML and overrides to structs, and what is said of bad input. */
+#include "whole.h"
 
 static cr_status read_override(const char *override)
 {
@@ -177,32 +39,11 @@ static void defaults_fill_what_is_not_given(void **state)
     assert_int_equal(v.parameters.mlp.sizes.value[0], 784);
 }
 
-static const char full[] = "# every key\n"
-                           "seed: 4611686018427387904\n" /* 2^62 */
-                           "batch: +50\n"
-                           "deterministic: Yes\n"
-                           "path: \"/data/my set\"\n"
-                           "note: off\n"
-                           "sampling:\n"
-                           "  draw: replacement\n"
-                           "  ratio: 4.e-1\n"
-                           "  exact: fc3\n"
-                           "  layers: {fc1: 0.5, 'conv*': 1}\n"
-                           "  minimum: 3\n"
-                           "  backward:\n"
-                           "    ratio: .5\n"
-                           "network:\n"
-                           "  sizes:\n"
-                           "    - 784\n"
-                           "    - 500\n"
-                           "  dropout: 0\n"
-                           "  model: mlp\n";
-
 static void every_kind_is_read(void **state)
 {
     (void)state;
     whole v;
-    ASSERT_OK(read_text(&v, full));
+    ASSERT_OK(read_text(&v, whole_text));
     assert_true(v.seed == INT64_C(1) << 62);
     assert_int_equal(v.batch, 50);
     assert_true(v.deterministic);
@@ -262,7 +103,7 @@ static void overrides_beat_the_file_and_one_another(void **state)
                                      "sampling.ratio=0.2",
                                      "note=",
                                      NULL};
-    ASSERT_OK(read_with(&v, full, overrides));
+    ASSERT_OK(read_with(&v, whole_text, overrides));
     assert_true(v.sampling.ratio == 0.2);
     assert_int_equal(v.parameters.mlp.sizes.count, 3);
     assert_int_equal(v.sampling.layers.count, 2);
@@ -375,116 +216,6 @@ static void lists_have_a_limit(void **state)
     ASSERT_REFUSED(text, "expected at most 64 elements, found 65");
 }
 
-/* ---- the way back ---- */
-
-static void assert_round_trip(const whole *values)
-{
-    char *text = NULL;
-    whole again;
-    ASSERT_OK(cr_config_format(&text, sections, values));
-    ASSERT_OK(read_text(&again, text));
-    assert_memory_equal(&again, values, sizeof again);
-    CR_FREE(text);
-}
-
-static void formatted_text_is_yaml_by_sections(void **state)
-{
-    (void)state;
-    whole v;
-    char *text = NULL;
-    ASSERT_OK(read_text(&v, full));
-    ASSERT_OK(cr_config_format(&text, sections, &v));
-    assert_string_equal(text, "seed: 4611686018427387904\n"
-                              "batch: 50\n"
-                              "deterministic: true\n"
-                              "path: \"/data/my set\"\n"
-                              "note: \"off\"\n"
-                              "sampling:\n"
-                              "  draw: replacement\n"
-                              "  ratio: 0.4\n"
-                              "  exact: [fc3]\n"
-                              "  layers:\n"
-                              "    fc1: 0.5\n"
-                              "    \"conv*\": 1\n"
-                              "  backward:\n"
-                              "    ratio: 0.5\n"
-                              "  minimum: 3\n"
-                              "network:\n"
-                              "  model: mlp\n"
-                              "  sizes: [784, 500]\n"
-                              "  dropout: 0\n");
-    CR_FREE(text);
-    assert_round_trip(&v);
-    ASSERT_OK(read_text(&v, "{batch: 1, network: {model: wide}}"));
-    assert_round_trip(&v);
-}
-
-static void odd_texts_come_back(void **state)
-{
-    (void)state;
-    const char *const texts[] = {
-        "",      "~",     "null",  "NO",        "1e3",          "a: b",
-        "- a",   "#x",    " a ",   "a #b",      "tab\there",    "two\nlines",
-        "q\"q",  "it's",  "b\\s",  "\x7f\x1b",  "\xc3\xbc",     "\xc2\x85\xc2\xa0",
-        "[a]",   "{}",    "a,b",   "%a",        "\xef\xbb\xbf", "\xe2\x80\xa8 \xf0\x9f\x98\x80",
-        "@a `b", "a: 'b", "&a *b", "trailing ", "!!str",        "\xef\xbf\xbe",
-    };
-    whole v;
-    ASSERT_OK(read_text(&v, "batch: 1"));
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        memset(v.note, 0, sizeof v.note);
-        memset(v.path, 0, sizeof v.path);
-        memset(&v.sampling.layers, 0, sizeof v.sampling.layers);
-        memcpy(v.note, texts[i], strlen(texts[i]));
-        memcpy(v.path, texts[i], strlen(texts[i]));
-        memcpy(v.sampling.layers.name[0], texts[i], strlen(texts[i]));
-        v.sampling.layers.value[0] = 0.5;
-        v.sampling.layers.count = 1;
-        assert_round_trip(&v);
-    }
-}
-
-static void reals_come_back_bit_for_bit(void **state)
-{
-    (void)state;
-    cr_random random = cr_random_start((cr_random_key){.seed = 3, .stream = CR_STREAM_TEST});
-    whole v;
-    ASSERT_OK(read_text(&v, "batch: 1"));
-    const double odd[] = {0.1, 1.0 / 3, 0x1p-1074, 0x1p-1022, 1 - 0x1p-53, 1e-7, 0x1.fffffp-3};
-    for (int i = 0; i < 200; i++) {
-        v.sampling.ratio = i < 7 ? odd[i] : ldexp(cr_random_uniform(&random), -i);
-        assert_round_trip(&v);
-    }
-    v.sampling.ratio = NAN;
-    char *text = NULL;
-    ASSERT_FAILS(cr_config_format(&text, sections, &v), CR_INTERNAL, "ratio: expected a finite");
-}
-
-/* ---- tables ---- */
-
-static void description_has_every_key(void **state)
-{
-    (void)state;
-    const char *const parts[] = {
-        "\nsampling:\n  draw: top",
-        "share of the channels kept; a number above 0 and at most 1\n",
-        "\nsampling.backward:\n  ratio: 0.25",
-        "how the channels kept are taken; one of top, replacement,\n",
-        "  minimum: 10",
-        "with model: mlp\n    sizes: [784, 10]",
-        "with model: wide\n    depth: 28",
-        "an integer of at least 1; required\n",
-    };
-    char *text = NULL;
-    ASSERT_OK(cr_config_describe(&text, sections));
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (strstr(text, parts[i]) == NULL)
-            fail_msg("expected '%s' in:\n%s", parts[i], text);
-    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
-        assert_true(strcspn(line, "\n") <= 100);
-    CR_FREE(text);
-}
-
 static void wrong_tables_are_our_own_fault(void **state)
 {
     (void)state;
@@ -539,10 +270,6 @@ int main(void)
         cmocka_unit_test(unknown_keys_name_the_nearest),
         cmocka_unit_test(wrong_values_are_refused),
         cmocka_unit_test(lists_have_a_limit),
-        cmocka_unit_test(formatted_text_is_yaml_by_sections),
-        cmocka_unit_test(odd_texts_come_back),
-        cmocka_unit_test(reals_come_back_bit_for_bit),
-        cmocka_unit_test(description_has_every_key),
         cmocka_unit_test(wrong_tables_are_our_own_fault),
         cmocka_unit_test(required_selector_is_asked_for),
     };

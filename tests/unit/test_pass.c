@@ -275,30 +275,14 @@ static void a_scheduled_net_is_as_one_of_its_ratios(void **state)
 
 /* ---- memory and time ------------------------------------------------------------------------- */
 
-static void check_poison(const net_wish *wish)
-{
-    cr_net *net = net_new(wish);
-    net_batch batch = net_batch_new(net, 50);
-    double loss = net_step(net, &batch, 6);
-    float *expected = net_gradient(net);
-    net_poison(net);
-    assert_true(net_step(net, &batch, 6) == loss);
-    float *found = net_gradient(net);
-    assert_same_bits(found, expected, net->parameter_count);
-    CR_FREE(found);
-    CR_FREE(expected);
-    net_batch_free(&batch);
-    cr_net_free(&net);
-}
-
 static void nothing_stale_is_read(void **state)
 {
     (void)state;
     net_wish wish = sampled();
-    check_poison(&exact);
+    net_check_poison(&exact);
     for (int d = 0; cr_draws[d] != NULL; d++) {
         wish.draw = cr_draws[d]->name;
-        check_poison(&wish);
+        net_check_poison(&wish);
     }
 }
 
