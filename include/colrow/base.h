@@ -363,8 +363,10 @@ typedef enum cr_option_kind {
     CR_OPTION_INTS,   /* cr_ints */
     CR_OPTION_WORDS,  /* cr_words */
     CR_OPTION_RATIOS, /* cr_ratios */
-    CR_OPTION_ITEMS   /* cr_items of kinds(); without a field in the options of such a kind, for the
-                         list is kept with the elements around it */
+    CR_OPTION_NAMED, /* cr_words, then a struct of `fields` for each; a key that is not given leaves
+                        zeros. The first field may stand alone, without its key */
+    CR_OPTION_ITEMS  /* cr_items of kinds(); without a field in the options of such a kind, for the
+                        list is kept with the elements around it */
 } cr_option_kind;
 
 typedef struct cr_item_kind {
@@ -381,7 +383,9 @@ typedef struct cr_option {
     bool above;           /* ... but low itself is refused */
     const char *const *(*words)(void); /* allowed words, ended by NULL; NULL: any */
     cr_item_kind (*kinds)(int i);      /* of items: kind number i; no name: beyond the last */
-    const char *help;                  /* one line, with the unit */
+    const struct cr_option *fields;    /* of what is named; their defaults do not count ... */
+    size_t bytes, first; /* ... in structs so large, the first so far behind the words */
+    const char *help;    /* one line, with the unit */
 } cr_option;
 
 #endif

@@ -49,7 +49,11 @@ void cr_config_free(cr_config **config);
  *     - dense: {name: fc1, features: 100}
  *     - relu
  *
- * What an element lacks or has too much is told by its own line and path: network.layers.dense. */
+ * What an element lacks or has too much is told by its own line and path: network.layers.dense.
+ *
+ * Names that a user gives (CR_OPTION_NAMED) have options of their own, or the first of them:
+ *
+ *     layers: {fc1: 0.5, "conv*": {ratio: 0.4, draw: systematic}} */
 cr_status cr_config_bind(const cr_config *config, const cr_section *sections, void *values);
 
 /* Does the document give a value for `key` (dotted path)? */

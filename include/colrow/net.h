@@ -89,6 +89,7 @@ typedef struct cr_segment {
     bool adds;                    /* y is added to the target */
     bool fills;                   /* y is channels [column, column + OUT) of the target */
     int column;
+    cr_sample_way way;     /* how its pick is chosen */
     int n;                 /* channels that its pick is of: those of its input, or the features */
     int least;             /* channels asked of the draw in any step at least; n: never sampled */
     int most;              /* channels that the draw can keep in any step at most */
@@ -153,8 +154,6 @@ typedef struct cr_block {
 struct cr_net {
     cr_net_options options;
     cr_sample_options sampling;
-    const cr_score *score;
-    const cr_draw *draw;
     const cr_backward_method *backward; /* NULL: no step samples in the backward products */
     const cr_draw *backward_draw;
     const cr_engine *engine;

@@ -40,17 +40,31 @@ typedef struct cr_backward_options {
     cr_ratios schedule; /* as that of cr_sample_options, for this ratio */
 } cr_backward_options;
 
-/* Names of things to keep exact or to give another ratio are glob patterns on layer names. */
+/* What some layers have of their own; zero or "": as the others. */
+typedef struct cr_sample_layer {
+    double ratio;
+    int minimum;
+    cr_word draw, scores;
+    cr_word scale; /* true | false */
+} cr_sample_layer;
+
+typedef struct cr_sample_layers {
+    cr_words names;
+    cr_sample_layer at[CR_LIST_MAX];
+} cr_sample_layers;
+
+/* Names of layers to keep exact, or with a way of their own, are glob patterns; of those in
+ * `layers` the first that matches has all the say. */
 typedef struct cr_sample_options {
-    cr_word draw;       /* file name in draws/ */
-    cr_word scores;     /* norm | weight_norm | uniform */
-    bool scale;         /* unbiased weights */
-    double ratio;       /* of channels kept, in (0, 1] */
-    int minimum;        /* channels kept at least */
-    cr_words exact;     /* layers never sampled */
-    cr_ratios layers;   /* layer -> ratio, before `ratio` */
-    cr_ratios schedule; /* when -> what `ratio` is from then on; 1 is exact, `layers` or not */
-    bool lookahead;     /* channels that the next layer drops are not worked out either */
+    cr_word draw;            /* file name in draws/ */
+    cr_word scores;          /* norm | weight_norm | uniform */
+    bool scale;              /* unbiased weights */
+    double ratio;            /* of channels kept, in (0, 1] */
+    int minimum;             /* channels kept at least */
+    cr_words exact;          /* layers never sampled */
+    cr_sample_layers layers; /* before the fields above */
+    cr_ratios schedule;      /* when -> what `ratio` is from then on; 1 is exact, `layers` or not */
+    bool lookahead;          /* channels that the next layer drops are not worked out either */
     cr_backward_options backward;
 } cr_sample_options;
 
@@ -61,8 +75,8 @@ extern const cr_option cr_backward_option_table[];
  * `no_replacement` unless the scores are uniform; and schedules that cannot be read. */
 cr_status cr_sample_check(const cr_sample_options *options);
 
-/* The ratio of the layer `name`: 1 where `exact` matches, that of the first pattern in `layers`
- * that matches, else `ratio`. With a schedule, a `ratio` of 1 is that of every layer. */
+/* The ratio of the layer `name`: 1 where `exact` matches, that of its `layers`, else `ratio`. With
+ * a schedule, a `ratio` of 1 is that of every layer. */
 double cr_sample_ratio(const cr_sample_options *options, const char *name);
 
 /* The ratio of the layer's backward products: 1 where `exact` matches, else backward.ratio. */
@@ -148,6 +162,21 @@ int cr_draw_most(const cr_draw *draw, int n, int k);
 /* Draw and seal. k >= n gives all channels, unscaled, whatever the draw. Scores that are all zero
  * count as uniform. Fails with CR_DIVERGED on a score that is not finite. */
 cr_status cr_sample_draw(cr_pick *pick, const cr_draw *draw, const cr_draw_request *request);
+
+/* ---- the way of a layer ---------------------------------------------------------------------- */
+
+typedef struct cr_sample_way {
+    const cr_draw *draw;
+    const cr_score *score;
+    bool scale;
+    int minimum;
+} cr_sample_way;
+
+/* How the channels of the layer `name` are taken, by options that passed cr_sample_check. */
+cr_sample_way cr_sample_way_of(const cr_sample_options *options, const char *name);
+
+/* A score that needs inputs, which some layers may have; NULL: none does. */
+const cr_score *cr_sample_from_inputs(const cr_sample_options *options);
 
 /* ---- helpers shared by the draws ------------------------------------------------------------ */
 

@@ -54,7 +54,7 @@ static cr_status make_run(cr_run **out, cr_comm *comm, const cr_arguments *argum
     cr_run_options options;
     CR_TRY(cr_app_options(&options, comm, arguments));
     options.sampling.ratio = 1;
-    options.sampling.layers.count = 0;
+    options.sampling.layers.names.count = 0;
     options.sampling.schedule.count = 0;
     CR_TRY(cr_machine_prepare(comm, &options));
     CR_TRY(cr_run_create(out, comm, &options));

@@ -146,7 +146,10 @@ static cr_status read_value(const binder *b, const cr_key *key, const cr_node *n
 {
     if (key->option->kinds != NULL)
         return read_items(b, key, node);
-    cr_status status = cr_value_read((char *)b->of.values + key->offset, key->option, node);
+    void *field = (char *)b->of.values + key->offset;
+    if (key->option->fields != NULL)
+        return cr_named_bind(field, key->option, node, key->path);
+    cr_status status = cr_value_read(field, key->option, node);
     return status == CR_OK ? CR_OK : cr_bind_at(status, node->where, key->path);
 }
 

@@ -23,6 +23,10 @@ cr_status cr_bind(const cr_binding *binding);
 cr_status cr_items_bind(cr_items *items, const cr_option *option, const cr_node *list,
                         const char *path, int depth);
 
+/* Fill the field of `option` at `path` from a map of names. CR_BAD_CONFIG with the place in front.
+ */
+cr_status cr_named_bind(void *field, const cr_option *option, const cr_node *map, const char *path);
+
 /* Put the place before a message. An override that is `-s KEY=...` names the key itself. */
 cr_status cr_bind_at(cr_status status, const char *where, const char *path);
 

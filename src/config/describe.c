@@ -59,6 +59,13 @@ static void print_kinds(FILE *file, const cr_option *option, int indent)
     }
 }
 
+/* What a name may have. */
+static void print_fields(FILE *file, const cr_option *option, int indent)
+{
+    for (const cr_option *field = option->fields; field != NULL && field->name != NULL; field++)
+        print_key(file, field, indent);
+}
+
 /* All keys of the sections called `name`, the variants' under the words they go with. */
 static void print_section(FILE *file, const cr_keys *keys, const char *name)
 {
@@ -77,6 +84,7 @@ static void print_section(FILE *file, const cr_keys *keys, const char *name)
         int inside = key->word != NULL ? indent + 2 : indent;
         print_key(file, key->option, inside);
         print_kinds(file, key->option, inside + 2);
+        print_fields(file, key->option, inside + 2);
     }
 }
 

@@ -12,7 +12,8 @@ static const cr_value_kind *const kinds[] = {
     [CR_OPTION_REAL] = &cr_value_real,     [CR_OPTION_BOOL] = &cr_value_bool,
     [CR_OPTION_WORD] = &cr_value_word,     [CR_OPTION_PATH] = &cr_value_path,
     [CR_OPTION_INTS] = &cr_value_ints,     [CR_OPTION_WORDS] = &cr_value_words,
-    [CR_OPTION_RATIOS] = &cr_value_ratios, [CR_OPTION_ITEMS] = &cr_value_items,
+    [CR_OPTION_RATIOS] = &cr_value_ratios, [CR_OPTION_NAMED] = &cr_value_named,
+    [CR_OPTION_ITEMS] = &cr_value_items,
 };
 
 /* Append to a text that may be full already; what does not fit is cut. */
@@ -92,6 +93,17 @@ cr_status cr_value_read(void *field, const cr_option *option, const cr_node *nod
         return CR_OK;
     CR_TRY(kind->read(field, option, node));
     return CR_OK;
+}
+
+bool cr_value_is_zero(const cr_option *option, const void *field)
+{
+    const unsigned char *byte = field;
+    size_t left = kinds[option->kind]->bytes;
+    while (left > 0 && *byte == 0) {
+        byte++;
+        left--;
+    }
+    return left == 0;
 }
 
 cr_status cr_value_write(cr_tree *tree, cr_node **out, const cr_option *option, const void *field)

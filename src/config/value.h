@@ -18,11 +18,14 @@ typedef struct cr_value_kind {
 extern const cr_value_kind cr_value_int, cr_value_count, cr_value_real, cr_value_bool;
 extern const cr_value_kind cr_value_word, cr_value_path;
 extern const cr_value_kind cr_value_ints, cr_value_words, cr_value_ratios;
-extern const cr_value_kind cr_value_items;
+extern const cr_value_kind cr_value_named, cr_value_items;
 
 /* Read a node into the field of an option, checking kind, range and words. The field is zeroed
  * first. CR_BAD_CONFIG; messages have no place in front. */
 cr_status cr_value_read(void *field, const cr_option *option, const cr_node *node);
+
+/* Is the field of an option as it is when the option is not given: zeros? */
+bool cr_value_is_zero(const cr_option *option, const void *field);
 
 /* The node that reads back as the field's value. */
 cr_status cr_value_write(cr_tree *tree, cr_node **out, const cr_option *option, const void *field);

@@ -187,10 +187,14 @@ static bool is_last(const cr_dist *dist)
 static cr_status check_lengths(cr_dist *dist)
 {
     uint64_t hash = 0;
-    if (cr_comm_size(dist->comm) == 1 || !dist->mode->alone || !dist->net->draw->varies)
+    bool varies = false;
+    for (int s = 0; s < dist->net->segment_count; s++) {
+        const cr_segment *segment = &dist->net->segments[s];
+        hash = cr_hash(&segment->pick.hash, sizeof hash, hash);
+        varies = varies || segment->way.draw->varies;
+    }
+    if (cr_comm_size(dist->comm) == 1 || !dist->mode->alone || !varies)
         return CR_OK;
-    for (int s = 0; s < dist->net->segment_count; s++)
-        hash = cr_hash(&dist->net->segments[s].pick.hash, sizeof hash, hash);
     return cr_comm_same(dist->comm, hash, "picked channels");
 }
 

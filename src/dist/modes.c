@@ -50,16 +50,16 @@ static void unpack(cr_pick *pick, const int *message, int most, bool with_scale)
 }
 
 /* Draws that count duplicates have scales even where none are asked for. */
-static bool has_scale(const cr_net *net)
+static bool has_scale(const cr_segment *segment)
 {
-    return net->sampling.scale || net->draw->merges;
+    return segment->way.scale || segment->way.draw->merges;
 }
 
 static cr_status choose_root(void *self, cr_net *net, int segment, cr_pick *pick)
 {
     cr_dist *dist = self;
     int most = net->segments[segment].most;
-    bool with_scale = has_scale(net);
+    bool with_scale = has_scale(&net->segments[segment]);
     bool root = cr_comm_rank(dist->comm) == 0;
     if (root)
         CR_TRY(cr_net_choose(net, segment, pick, 0));

@@ -54,12 +54,12 @@ const cr_option cr_batch_norm_option_table[] = {
 cr_status cr_dist_check(const cr_dist_options *options, const cr_sample_options *sampling)
 {
     const cr_dist_mode *mode = cr_dist_mode_find(options->agreement);
-    bool from_inputs = cr_score_find(sampling->scores)->needs_inputs;
+    const cr_score *from_inputs = cr_sample_from_inputs(sampling);
     CR_CHECK(
-        mode == NULL || !mode->blind || !from_inputs, CR_BAD_CONFIG,
+        mode == NULL || !mode->blind || from_inputs == NULL, CR_BAD_CONFIG,
         "agreement: %s: expected sampling.scores weight_norm or uniform, which every rank knows "
         "without a message; found %s",
-        options->agreement, sampling->scores);
+        options->agreement, from_inputs->name);
     CR_CHECK(!options->batch_norm.sync || mode == NULL || mode->equal, CR_BAD_CONFIG,
              "network.batch_norm.sync: expected an agreement in which all ranks keep the same "
              "channels, found %s",

@@ -9,31 +9,33 @@
 
 double *cr_net_norms(cr_net *net, int s)
 {
-    if (net->score->needs_inputs && net->remembers)
+    const cr_score *score = net->segments[s].way.score;
+    if (score->needs_inputs && net->remembers)
         cr_remember_recall(net, s, net->norms[0]);
-    else if (net->score->needs_inputs)
+    else if (score->needs_inputs)
         cr_chain_norms(net, s, net->norms[0]);
-    return net->score->needs_inputs ? net->norms[0] : NULL;
+    return score->needs_inputs ? net->norms[0] : NULL;
 }
 
 cr_status cr_net_draw(cr_net *net, int s, cr_pick *pick, uint32_t who)
 {
     const cr_segment *segment = &net->segments[s];
     const cr_layer *consumer = &net->layers[segment->consumer];
-    if (net->score->needs_weights)
+    const cr_sample_way *way = &segment->way;
+    if (way->score->needs_weights)
         cr_segment_weight_norms(net, s, net->norms[1]);
-    net->score->combine(net->scores, net->norms[0], net->norms[1], segment->n);
+    way->score->combine(net->scores, net->norms[0], net->norms[1], segment->n);
     cr_draw_request request = {
         .n = segment->n,
         .k = segment->asked,
         .share = segment->ratio,
-        .minimum = net->sampling.minimum,
+        .minimum = way->minimum,
         .scores = net->scores,
-        .uniform = !net->score->needs_inputs && !net->score->needs_weights,
-        .scale = net->sampling.scale,
+        .uniform = !way->score->needs_inputs && !way->score->needs_weights,
+        .scale = way->scale,
         .key = {net->seed, CR_STREAM_SAMPLE, (uint32_t)consumer->index, net->pass.step, who},
         .scratch = net->draw_scratch};
-    cr_status status = cr_sample_draw(pick, net->draw, &request);
+    cr_status status = cr_sample_draw(pick, way->draw, &request);
     return status == CR_OK
                ? CR_OK
                : cr_fail_prefix(status, "step %u layer %s", net->pass.step, consumer->name);

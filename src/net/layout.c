@@ -71,7 +71,7 @@ static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
         cr_pick_place(&segment->whole, cr_kernel_out(layer), arena);
     int64_t taps = cr_kernel_taps(layer);
     int live = cr_net_live_most(net, s);
-    if (is_sampled(net, s) && net->score->needs_weights)
+    if (is_sampled(net, s) && segment->way.score->needs_weights)
         segment->row_norms = cr_arena_take(arena, taps * segment->n, sizeof(double));
     if (is_sampled(net, s))
         segment->weights =

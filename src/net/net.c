@@ -216,10 +216,6 @@ static cr_status look_up(cr_net *net, const cr_net_plan *plan)
     CR_TRY(cr_sample_check(&plan->sampling));
     CR_CHECK(!plan->sampling.lookahead || plan->remembers, CR_BAD_CONFIG,
              "sampling.lookahead: expected picks that are known before a step begins");
-    net->score = cr_score_find(plan->sampling.scores);
-    net->draw = cr_draw_find(plan->sampling.draw);
-    CR_CHECK(net->score != NULL && net->draw != NULL, CR_BAD_CONFIG,
-             "sampling: no draw %s or no scores %s", plan->sampling.draw, plan->sampling.scores);
     return cr_engine_choose(&net->engine, plan->engine, plan->precision);
 }
 

@@ -16,11 +16,10 @@
 void cr_remember_lay_out(cr_net *net, cr_arena *arena)
 {
     net->remembered_count = 0;
-    bool wanted = net->remembers && net->score->needs_inputs;
-    for (int s = 0; wanted && s < net->segment_count; s++) {
+    for (int s = 0; net->remembers && s < net->segment_count; s++) {
         cr_segment *segment = &net->segments[s];
-        if (segment->least == segment->n)
-            continue; /* never sampled */
+        if (segment->least == segment->n || !segment->way.score->needs_inputs)
+            continue; /* never sampled, or not by its inputs */
         segment->remembered_offset = net->remembered_count;
         segment->squares = cr_arena_take(arena, segment->n, sizeof(double));
         net->remembered_count += segment->n;

@@ -30,8 +30,8 @@ static cr_status check_patterns(const cr_net *net)
     const cr_sample_options *sampling = &net->sampling;
     for (int i = 0; i < sampling->exact.count; i++)
         CR_TRY(check_pattern(net, "exact", sampling->exact.value[i]));
-    for (int i = 0; i < sampling->layers.count; i++)
-        CR_TRY(check_pattern(net, "layers", sampling->layers.name[i]));
+    for (int i = 0; i < sampling->layers.names.count; i++)
+        CR_TRY(check_pattern(net, "layers", sampling->layers.names.value[i]));
     return CR_OK;
 }
 
@@ -57,7 +57,7 @@ static void set_asked(cr_net *net, int s)
     if (segment->source == 0 && layer->parameters[0].rank == 4)
         return; /* the first convolution */
     segment->ratio = cr_sample_ratio(sampling, layer->name);
-    segment->asked = cr_sample_count(segment->ratio, sampling->minimum, segment->n);
+    segment->asked = cr_sample_count(segment->ratio, segment->way.minimum, segment->n);
 }
 
 void cr_net_set_ratios(cr_net *net, double ratio, double backward)
@@ -83,12 +83,13 @@ cr_status cr_net_plan_sampling(cr_net *net)
     cr_schedule_range(&low, &high, &sampling->schedule, sampling->ratio);
     for (int s = 0; s < net->segment_count; s++) {
         cr_segment *segment = &net->segments[s];
+        segment->way = cr_sample_way_of(sampling, net->layers[segment->consumer].name);
         sampling->ratio = low;
         set_asked(net, s);
         segment->least = segment->asked;
         sampling->ratio = high;
         set_asked(net, s);
-        segment->most = cr_draw_most(net->draw, segment->n, segment->asked);
+        segment->most = cr_draw_most(segment->way.draw, segment->n, segment->asked);
     }
     cr_net_set_ratios(net, first, first_backward);
     cr_schedule_range(&low, &high, &backward->schedule, backward->ratio);

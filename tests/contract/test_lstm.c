@@ -134,9 +134,9 @@ static void remembered_norms_pick_as_well(void **state)
 
 static void set_layers(cr_net_plan *plan, const char *pattern, double ratio)
 {
-    cr_ratios *layers = &plan->sampling.layers;
-    net_word(layers->name[layers->count], pattern);
-    layers->value[layers->count++] = ratio;
+    cr_sample_layers *layers = &plan->sampling.layers;
+    layers->at[layers->names.count].ratio = ratio;
+    net_word(layers->names.value[layers->names.count++], pattern);
 }
 
 static void a_pattern_samples_single_gates(void **state)

@@ -105,6 +105,14 @@ config_errors() {
     refused 2 'found `1.5`' "$DIGITS" -s 'sampling.schedule={2: 1.5}'
     refused 2 'deterministic' "$DIGITS" -s deterministic=true -s micro_batch=0
     refused 2 'agreement: weights' "$DIGITS" -s agreement=weights -s sampling.scores=norm
+    refused 2 'agreement: weights' "$DIGITS" -s agreement=weights -s sampling.scores=uniform \
+        -s 'sampling.layers={fc2: {scores: norm}}'
+    refused 2 'sampling.layers.fc2.draw: expected one of adaptive,' "$DIGITS" \
+        -s 'sampling.layers={fc2: {draw: tpo}}'
+    refused 2 '-s sampling.layers.fc2=2: expected a number above 0 and at most 1, found `2`' \
+        "$DIGITS" -s sampling.layers.fc2=2
+    refused 2 'mlp-digits.yaml: sampling.layers.fc2.scale: expected false' "$DIGITS" \
+        -s 'sampling.layers={fc2: {scale: true}}'
     refused 2 'found both (20 and 5)' "$DIGITS" -s steps=5
     refused 2 'found neither' "$DIGITS" -s epochs=0
     refused 2 'expected fewer than the 1438 training samples, found 1438' "$DIGITS" \

@@ -43,6 +43,8 @@ sampled=(sampling.ratio=0.4)
 agrees top "${sampled[@]}"
 agrees scaled "${sampled[@]}" sampling.draw=replacement sampling.scale=true
 agrees bernoulli "${sampled[@]}" sampling.draw=bernoulli sampling.scale=true # k differs by the step
+agrees ways "${sampled[@]}" sampling.draw=systematic sampling.scale=true \
+    'sampling.layers={fc2: {draw: top, scale: false, scores: weight_norm}, fc3: {draw: bernoulli, minimum: 9}}'
 agrees backward "${sampled[@]}" 'sampling.backward={ratio: 0.3, minimum: 2, draw: replacement}'
 # 1206 samples in batches of 50: the last has 6, one micro-batch for all ranks
 agrees tiny "${sampled[@]}" data.validation=232 network.dropout=0.2 optimizer.clip_norm=1

@@ -10,6 +10,7 @@ source "$(dirname "$0")/../support/e2e.sh"
 common=(-s deterministic=true -s micro_batch=10 -s epochs=3 -s log.level=warn -s 'sampling.exact=[]'
     -s checkpoint.every_steps=12 -s checkpoint.keep=0)
 scheduled=(-s sampling.ratio=0.3 -s 'sampling.schedule={0: 1, 1: 0.4, 2.5: 1}'
+    -s 'sampling.layers={fc2: {draw: systematic, scale: true, minimum: 30}}'
     -s 'sampling.backward={ratio: 0.5, draw: replacement, schedule: {30 steps: 0.2, 66 steps: 1}}')
 
 # train FOLDER RANKS ARGUMENT...: leaves the hash in $hash

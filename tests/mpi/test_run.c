@@ -99,6 +99,8 @@ static void all_ranks_end_with_the_same_weights(void **state)
         {"deterministic=false", "agreement=global"},
         {"agreement=stale", "sampling.lookahead=true"},
         {"agreement=weights", "sampling.scores=uniform", "sampling.draw=no_replacement"},
+        {"agreement=stale",
+         "sampling.layers={fc1: {draw: systematic, scale: true}, fc2: {scores: weight_norm}}"},
         {"micro_batch=0", "deterministic=false", "optimizer.clip_norm=0.5"},
         {"optimizer={rule: lamb}", "network.label_smoothing=0.1"}};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {

@@ -315,10 +315,10 @@ static inline void net_poison(cr_net *net)
 }
 
 /* A step gives the same bits where all that it may not read has been spoiled. */
-static inline void net_check_poison(const net_wish *wish)
+static inline void net_check_poison_plan(const cr_net_plan *plan)
 {
-    cr_net *net = net_new(wish);
-    net_batch batch = net_batch_new(net, wish->rows);
+    cr_net *net = net_of(plan);
+    net_batch batch = net_batch_new(net, plan->rows);
     double loss = net_step(net, &batch, 6);
     float *expected = net_gradient(net);
     net_poison(net);
@@ -329,6 +329,12 @@ static inline void net_check_poison(const net_wish *wish)
     CR_FREE(expected);
     net_batch_free(&batch);
     cr_net_free(&net);
+}
+
+static inline void net_check_poison(const net_wish *wish)
+{
+    cr_net_plan plan = net_plan(wish);
+    net_check_poison_plan(&plan);
 }
 
 #endif

@@ -147,8 +147,7 @@ static void wide_resnet_at_50_percent(void **state)
     plan.sampling.minimum = 10;
     check_planned(&plan, 0.4994, 0.5758);
     plan.sampling.ratio = 1;
-    plan.sampling.layers = (cr_ratios){.count = 1, .value = {0.5}};
-    net_word(plan.sampling.layers.name[0], "group[23].*");
+    plan.sampling.layers = (cr_sample_layers){{1, {"group[23].*"}}, {{.ratio = 0.5}}};
     check_planned(&plan, 0.3393, 0.3921);
 }
 

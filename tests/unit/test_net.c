@@ -91,9 +91,9 @@ static void exact_and_layers_are_patterns(void **state)
     plan.sampling.ratio = 0.5;
     plan.sampling.exact.count = 1;
     net_word(plan.sampling.exact.value[0], "fc[1]");
-    plan.sampling.layers.count = 1;
-    net_word(plan.sampling.layers.name[0], "*3");
-    plan.sampling.layers.value[0] = 0.25;
+    plan.sampling.layers.names.count = 1;
+    net_word(plan.sampling.layers.names.value[0], "*3");
+    plan.sampling.layers.at[0].ratio = 0.25;
     ASSERT_OK(cr_net_create(&net, &plan));
     assert_int_equal(net->segments[0].most, 30);
     assert_int_equal(net->segments[1].most, 10);
@@ -142,8 +142,8 @@ static void unknown_names_are_refused(void **state)
                    "sampling.exact: expected a pattern that matches a layer (fc1, fc2, fc3), "
                    "found conv*");
     plan = net_plan(&usual);
-    plan.sampling.layers.count = 1;
-    net_word(plan.sampling.layers.name[0], "fc4");
+    plan.sampling.layers.names.count = 1;
+    net_word(plan.sampling.layers.names.value[0], "fc4");
     assert_refused(&plan, "sampling.layers: expected a pattern");
 }
 
