@@ -28,8 +28,10 @@ _Noreturn void cr_comm_abort(cr_comm *comm, cr_status code);
 
 /* ---- watchdog --------------------------------------------------------------------------------
  * A collective function in which a rank waits longer than the limit ends the job with CR_RANKS. The
- * message names the ranks that others wait for, lost or busy, and where every rank is. */
-#define CR_COMM_LIMIT 300 /* s, unless another is set */
+ * message names the ranks that others wait for, lost or busy, and where every rank is. Inside a
+ * call of MPI that hangs, as MPI's own start and end may, this process ends by itself, naming the
+ * call. A thread counts the seconds; those in which the process is stopped do not count. */
+#define CR_COMM_LIMIT 300 /* s, unless COLROW_WATCHDOG_SECONDS or a run sets another */
 
 /* Set the limit of a wait in seconds; 0: none. Not collective, but for all ranks the same. */
 void cr_comm_watch(cr_comm *comm, double seconds);

@@ -41,21 +41,38 @@ static void choose_sums(void)
     (void)setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm", "3", 0); /* at worst it is slower */
 }
 
+/* The watchdog's limit until a run sets its own. */
+static cr_status first_limit(double *seconds)
+{
+    const char *text = getenv("COLROW_WATCHDOG_SECONDS");
+    char *end = NULL;
+    if (text == NULL)
+        return CR_OK;
+    *seconds = strtod(text, &end);
+    CR_CHECK(end != text && *end == '\0' && *seconds >= 0, CR_BAD_CONFIG,
+             "COLROW_WATCHDOG_SECONDS: expected seconds, found '%.60s'", text);
+    return CR_OK;
+}
+
 cr_status cr_comm_create(cr_comm **out, int *argc, char ***argv)
 {
     cr_comm *comm = NULL;
     int provided = MPI_THREAD_SINGLE;
+    double limit = CR_COMM_LIMIT;
     choose_sums();
+    CR_TRY(first_limit(&limit));
+    CR_TRY(cr_guard_start());
+    cr_guard_limit(limit);
     CR_MPI(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     CR_CHECK(provided >= MPI_THREAD_FUNNELED, CR_RANKS,
              "MPI: expected support of threads (MPI_THREAD_FUNNELED), found none");
     CR_TRY(cr_alloc((void **)&comm, sizeof *comm));
-    comm->limit = CR_COMM_LIMIT;
     cr_status status = set_up(comm);
     if (status != CR_OK) {
         CR_FREE(comm);
         return status;
     }
+    cr_comm_watch(comm, limit);
     *out = comm;
     return CR_OK;
 }
@@ -70,10 +87,10 @@ void cr_comm_free(cr_comm **comm)
     }
     /* MPI's own end waits for all ranks, and knows no time; what fails here fails there as well */
     (void)cr_wait_for_all(*comm, (*comm)->world);
-    (void)MPI_Comm_free(&(*comm)->node);
-    (void)MPI_Comm_free(&(*comm)->second);
-    (void)MPI_Comm_free(&(*comm)->world);
-    (void)MPI_Finalize();
+    CR_MPI_LAST(MPI_Comm_free(&(*comm)->node));
+    CR_MPI_LAST(MPI_Comm_free(&(*comm)->second));
+    CR_MPI_LAST(MPI_Comm_free(&(*comm)->world));
+    CR_MPI_LAST(MPI_Finalize());
     CR_FREE((*comm)->room[0]);
     CR_FREE((*comm)->room[1]);
     CR_FREE(*comm);
@@ -103,6 +120,7 @@ void cr_comm_abort(cr_comm *comm, cr_status code)
 {
     cr_log_error("%s", cr_error_message());
     cr_log_debug("at %s", cr_error_trail());
+    cr_guard_last(code);
     (void)MPI_Abort(comm->world, (int)code); /* does not return where MPI works */
     exit((int)code);
 }

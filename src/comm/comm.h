@@ -62,14 +62,43 @@ struct cr_comm {
 
 enum { CR_TAG_TREE = 1, CR_TAG_CALL, CR_TAG_REPORT };
 
+/* ---- guard: every call of MPI stands between begin and end; one that lasts too long ends this
+ * process, with CR_RANKS. */
+
+/* Start the thread that watches, and counts the clock. Once. */
+cr_status cr_guard_start(void);
+
+/* Seconds so far in which this process could run. */
+int cr_guard_clock(void);
+
+/* How long a call may last, in seconds; 0: for ever. */
+void cr_guard_limit(double seconds);
+
+void cr_guard_begin(const char *call);
+void cr_guard_end(void);
+
+/* This process ends with `code` soon, whatever it does. */
+void cr_guard_last(cr_status code);
+
 /* CR_RANKS with MPI's own words unless `code` is MPI_SUCCESS. */
 cr_status cr_mpi_check(int code, const char *what, const char *file, int line);
 
 #define CR_MPI(call)                                                                               \
     do {                                                                                           \
-        cr_status mpi_status_ = cr_mpi_check(call, #call, __FILE__, __LINE__);                     \
+        cr_guard_begin(#call);                                                                     \
+        int mpi_code_ = (call);                                                                    \
+        cr_guard_end();                                                                            \
+        cr_status mpi_status_ = cr_mpi_check(mpi_code_, #call, __FILE__, __LINE__);                \
         if (mpi_status_ != CR_OK)                                                                  \
             return mpi_status_;                                                                    \
+    } while (0)
+
+/* The same where nothing can be done about a failure. */
+#define CR_MPI_LAST(call)                                                                          \
+    do {                                                                                           \
+        cr_guard_begin(#call);                                                                     \
+        (void)(call);                                                                              \
+        cr_guard_end();                                                                            \
     } while (0)
 
 /* One more sum is about to take off; CR_INTERNAL where they are too many. */
@@ -80,9 +109,8 @@ cr_status cr_bf16_advance(cr_comm *comm);
 
 /* A wait under way; begins as {0}. */
 typedef struct cr_watch {
-    int turns;
-    double last;   /* cr_seconds() of the last turn */
-    double waited; /* s */
+    int turns; /* so far, as far as they are counted */
+    int begun; /* by the guard's clock */
 } cr_watch;
 
 /* Between two tests of a wait: give way to others, look at the clock. Ends the job when the wait
@@ -93,7 +121,8 @@ cr_status cr_watch_turn(cr_comm *comm, cr_watch *watch);
 cr_status cr_wait(cr_comm *comm, int count, MPI_Request *requests);
 cr_status cr_wait_for_all(cr_comm *comm, MPI_Comm group);
 
-/* Answer the watchdogs of other ranks, at `now`; `waited`: s in the wait under way, 0 at work. */
-cr_status cr_watchdog_look(cr_comm *comm, double now, double waited);
+/* Answer the watchdogs of other ranks, and sound the own one when the wait under way has lasted too
+ * long; NULL: this rank is at work. */
+cr_status cr_watchdog_look(cr_comm *comm, const cr_watch *watch);
 
 #endif

@@ -30,11 +30,10 @@ void cr_comm_unshare(cr_comm *comm, void **memory)
     while (window < end && window->memory != *memory)
         window++;
     if (window == end)
-        return; /* NULL */
-    /* at the end nothing can be done about failures */
-    (void)cr_wait_for_all(comm, comm->node);
-    (void)MPI_Win_unlock_all(window->handle);
-    (void)MPI_Win_free(&window->handle);
+        return;                              /* NULL */
+    (void)cr_wait_for_all(comm, comm->node); /* what fails here fails there as well */
+    CR_MPI_LAST(MPI_Win_unlock_all(window->handle));
+    CR_MPI_LAST(MPI_Win_free(&window->handle));
     *window = end[-1];
     comm->window_count--;
     *memory = NULL;

@@ -45,7 +45,7 @@ static cr_status advance(cr_comm *comm)
 cr_status cr_comm_progress(cr_comm *comm)
 {
     CR_TRY(advance(comm));
-    return cr_watchdog_look(comm, cr_seconds(), 0);
+    return cr_watchdog_look(comm, NULL);
 }
 
 cr_status cr_comm_wait(cr_comm *comm)

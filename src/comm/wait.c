@@ -1,29 +1,24 @@
 /*
  * wait: every wait of this program. MPI's own waits know no time, so that one lost rank holds all
- * others for ever; here a wait is a row of tests, between which the watchdog looks at the clock.
+ * others for ever; here a wait is a row of tests, between which the watchdog looks at the clock. It
+ * is the guard's, so that the time of a job that is suspended does not count.
  */
 #include "comm.h"
 
 #include <sched.h>
 
-enum { EAGER_TURNS = 64 }; /* tests before a wait gives way to other processes */
-
-/* Time in which this process itself stood still, as when a whole job is suspended, is no waiting:
- * what passes between two turns counts for this much at most. */
-#define TURN_MOST 1.0 /* s */
+enum { EAGER_TURNS = 64 }; /* tests before a wait gives way to others, unless a second passes */
 
 cr_status cr_watch_turn(cr_comm *comm, cr_watch *watch)
 {
-    if (watch->turns < EAGER_TURNS) {
-        watch->turns++;
+    if (watch->turns == 0)
+        watch->begun = cr_guard_clock();
+    bool eager = watch->turns < EAGER_TURNS && cr_guard_clock() == watch->begun;
+    watch->turns += eager;
+    if (eager)
         return CR_OK;
-    }
     (void)sched_yield(); /* a courtesy: without it the wait is only less polite */
-    double now = cr_seconds();
-    double passed = watch->last > 0 ? now - watch->last : 0;
-    watch->waited += passed < TURN_MOST ? passed : TURN_MOST;
-    watch->last = now;
-    return cr_watchdog_look(comm, now, watch->waited);
+    return cr_watchdog_look(comm, watch);
 }
 
 cr_status cr_wait(cr_comm *comm, int count, MPI_Request *requests)

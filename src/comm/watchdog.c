@@ -19,6 +19,7 @@
 #define ANSWER_TIME 1.5 /* s that the speaker gives the others ... */
 #define ROUND_TIME 2.5  /* s ... and the others give a speaker, */
 #define LAST_TIME 30.0  /* s the last one until the end of the job reaches them */
+#define LATER 2.0       /* s after rank 0 that the guards of others strike: one of them is enough */
 
 enum { PLACE_BYTES = 160, MESSAGE_BYTES = 1536 };
 
@@ -47,21 +48,21 @@ static cr_status take(cr_comm *comm, void *data, int bytes, int tag, int *from)
 }
 
 /* Where this rank is. It stays as first told: a message with it may still be on its way. */
-static const cr_report *own_report(cr_comm *comm, double waited)
+static const cr_report *own_report(cr_comm *comm, bool waits)
 {
     cr_report *own = &comm->report;
     if (own->told)
         return own;
-    *own = (cr_report){
-        .told = true, .waits = waited > 0, .step = comm->step, .phase = (int)cr_phase_now()};
+    *own =
+        (cr_report){.told = true, .waits = waits, .step = comm->step, .phase = (int)cr_phase_now()};
     if (comm->layer != NULL)
         (void)snprintf(own->layer, sizeof own->layer, "%s", comm->layer);
     return own;
 }
 
-static cr_status report_to(cr_comm *comm, int speaker, double waited)
+static cr_status report_to(cr_comm *comm, int speaker, bool waits)
 {
-    return send(comm, own_report(comm, waited), sizeof(cr_report), speaker, CR_TAG_REPORT);
+    return send(comm, own_report(comm, waits), sizeof(cr_report), speaker, CR_TAG_REPORT);
 }
 
 /* ---- the speaker ----------------------------------------------------------------------------- */
@@ -164,12 +165,12 @@ static cr_status collect(cr_comm *comm, cr_report *reports)
 }
 
 /* End the job. `first`: a report that rank `from` has sent already; -1: none has. */
-static cr_status speak(cr_comm *comm, double waited, int from, const cr_report *first)
+static cr_status speak(cr_comm *comm, bool waits, int from, const cr_report *first)
 {
     cr_report *reports = NULL;
     text all = {.used = 0};
     CR_TRY(cr_alloc((void **)&reports, (size_t)comm->size * sizeof *reports));
-    reports[comm->rank] = *own_report(comm, waited);
+    reports[comm->rank] = *own_report(comm, waits);
     if (from >= 0)
         reports[from] = *first;
     CR_TRY(collect(comm, reports));
@@ -184,29 +185,29 @@ static cr_status speak(cr_comm *comm, double waited, int from, const cr_report *
 /* ---- the others ------------------------------------------------------------------------------ */
 
 /* Answer a call; speak where another rank reports, and counts on this one. */
-static cr_status answer(cr_comm *comm, double waited)
+static cr_status answer(cr_comm *comm, bool waits)
 {
     cr_report report;
     int from = -1;
     CR_TRY(take(comm, NULL, 0, CR_TAG_CALL, &from));
     if (from >= 0)
-        CR_TRY(report_to(comm, from, waited));
+        CR_TRY(report_to(comm, from, waits));
     CR_TRY(take(comm, &report, sizeof report, CR_TAG_REPORT, &from));
-    return from >= 0 ? speak(comm, waited, from, &report) : CR_OK;
+    return from >= 0 ? speak(comm, waits, from, &report) : CR_OK;
 }
 
 /* This rank has waited too long. Does not end but by the end of the job. */
-static cr_status sound(cr_comm *comm, double waited)
+static cr_status sound(cr_comm *comm)
 {
     for (int speaker = 0;; speaker = 2 * speaker + 1) {
         bool last = speaker >= comm->size - 1;
         speaker = last ? comm->size - 1 : speaker;
         if (speaker == comm->rank)
-            return speak(comm, waited, -1, NULL);
-        CR_TRY(report_to(comm, speaker, waited));
+            return speak(comm, true, -1, NULL);
+        CR_TRY(report_to(comm, speaker, true));
         double time = last ? LAST_TIME : ROUND_TIME;
         for (double end = cr_seconds() + time; cr_seconds() < end;)
-            CR_TRY(answer(comm, waited));
+            CR_TRY(answer(comm, true));
         if (last)
             cr_comm_abort(comm, cr_fail(CR_RANKS, __FILE__, __LINE__,
                                         "watchdog: a wait has lasted %g s (watchdog_seconds), and "
@@ -215,18 +216,21 @@ static cr_status sound(cr_comm *comm, double waited)
     }
 }
 
-cr_status cr_watchdog_look(cr_comm *comm, double now, double waited)
+cr_status cr_watchdog_look(cr_comm *comm, const cr_watch *watch)
 {
+    double now = cr_seconds();
     if (comm->size == 1 || comm->limit == 0 || now - comm->looked < LOOK_EVERY)
         return CR_OK;
     comm->looked = now;
-    CR_TRY(answer(comm, waited));
-    return waited >= comm->limit ? sound(comm, waited) : CR_OK;
+    CR_TRY(answer(comm, watch != NULL));
+    bool late = watch != NULL && cr_guard_clock() - watch->begun > comm->limit;
+    return late ? sound(comm) : CR_OK;
 }
 
 void cr_comm_watch(cr_comm *comm, double seconds)
 {
     comm->limit = seconds;
+    cr_guard_limit(seconds > 0 && comm->rank > 0 ? seconds + LATER : seconds);
 }
 
 void cr_comm_at(cr_comm *comm, int64_t step, const char *layer)

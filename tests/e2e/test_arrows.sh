@@ -82,7 +82,7 @@ only 'printing' '(^|[^a-z_])(v?printf|puts|putchar|perror|v?dprintf)\(' src/base
 # app gives them to argp, which prints help by itself
 only 'stdout and stderr' '[(,=] *(stdout|stderr)|(stdout|stderr) *[=)]' \
     src/base/log.c src/app/arguments.c
-only 'exit()' '(^|[^a-z_])_?exit\(' src/app/ src/comm/comm.c
+only 'exit()' '(^|[^a-z_])_?exit\(' src/app/ src/comm/comm.c src/comm/guard.c
 only 'abort()' '(^|[^a-z_])abort\(' src/base/status.c
 only 'MPI_Abort' 'MPI_Abort' src/comm/
 only 'a call of MPI' '(^|[^A-Za-z_])MPI_[A-Z][a-z_]+\(' src/comm/

@@ -26,14 +26,6 @@ start() {
     for ((rank = 0; rank < n; rank++)); do pids+=("$(<"$WORK/$name.$rank")"); done
 }
 
-# is_gone PID: no such process; or one that has ended, which nobody has asked about yet
-# shellcheck disable=SC2317 # `check` calls it
-is_gone() {
-    local state
-    state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)
-    [[ -z $state || $state == Z* ]]
-}
-
 # ends NAME TEXT: with 5, with TEXT in its one error line, and nothing stays behind
 ends() {
     local name=$1 text=$2 code=0 pid lines

@@ -88,6 +88,13 @@ same() {
     [[ -n $2 && $2 == "$3" ]] || bad "$1: expected '$2', found '$3'"
 }
 
+# is_gone PID: no such process; or one that has ended, which nobody has asked about yet
+is_gone() {
+    local state
+    state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)
+    [[ -z $state || $state == Z* ]]
+}
+
 # milliseconds: of the clock, to measure with
 milliseconds() {
     local now=${EPOCHREALTIME/[.,]/}
