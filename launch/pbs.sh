@@ -83,11 +83,9 @@ run() {
     local seconds code=0 command
     [[ -r ${PBS_NODEFILE:-} ]] || fail 2 "expected a job of PBS (PBS_NODEFILE), found none"
     seconds=$(walltime)
-    command=(mpirun -n "$(wc -l <"$PBS_NODEFILE")" --hostfile "$PBS_NODEFILE"
+    command=("$here/mpirun.sh" -n "$(wc -l <"$PBS_NODEFILE")" --hostfile "$PBS_NODEFILE"
         -x OMP_NUM_THREADS)
     [[ $EUID != 0 ]] || command+=(--allow-run-as-root)
-    # a host that falls silent ends the job after 25 s instead of never
-    export OMPI_MCA_oob_tcp_keepalive_{time=10,intvl=5,probes=3}
     command+=("$COLROW" "${arguments[@]}")
     if [[ ${arguments[0]} == train ]]; then
         command+=(--resume -s "checkpoint.stop_minutes=$(((seconds - margin) / 60))")

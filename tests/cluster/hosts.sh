@@ -53,6 +53,14 @@ hosts_cut() { # HOST: the cable is out, nobody is told
     ip -n "$HOSTS-$1" link set eth0 down
 }
 
+hosts_part() { # HOST: nothing comes through any more, though its link is up
+    ip -n "$HOSTS-0" link set "port$1" nomaster
+}
+
+hosts_join() { # HOST: what hosts_part has parted
+    ip -n "$HOSTS-0" link set "port$1" master bridge
+}
+
 hosts_bytes() { # HOST: sent by it so far
     ip -s -j -n "$HOSTS-$1" link show eth0 | sed -n 's/.*"tx":{"bytes":\([0-9]*\).*/\1/p'
 }
@@ -80,7 +88,7 @@ across() { # RANKS PROGRAM...
     for ((i = 1; i <= HOSTS_COUNT && (i - 1) * slots < ranks; i++)); do
         list+=${list:+,}10.77.0.$i:$slots
     done
-    on_host 1 mpirun --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1 \
+    on_host 1 "${MPIRUN:-mpirun}" --allow-run-as-root --bind-to none --mca mpi_yield_when_idle 1 \
         --mca plm rsh --mca plm_rsh_agent "$HOSTS_AGENT" --mca plm_rsh_no_tree_spawn 1 \
         --mca oob_tcp_if_include eth0 --mca btl_tcp_if_include eth0 --mca btl self,vader,tcp \
         --mca pml ob1 --host "$list" -n "$ranks" "$@"

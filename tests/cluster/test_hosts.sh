@@ -83,8 +83,51 @@ lost_host() {
     check 'no process is left on either host' until_empty
 }
 
+# until_no_ranks: the program runs on no host, 20 s at most
+until_no_ranks() {
+    local host pid left
+    for _ in $(seq 200); do
+        left=0
+        for host in 1 2 3; do
+            for pid in $(ip netns pids "$HOSTS-$host"); do
+                is_gone "$pid" || [[ $(cat "/proc/$pid/comm" 2>/dev/null) != "${COLROW##*/}" ]] || left=1
+            done
+        done
+        [[ $left == 1 ]] || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+# The ranks notice before mpirun does, and end on both sides of the gap. An mpirun of its own would
+# then go on for a quarter of an hour. What may be left on the silent host is Open MPI's.
+parted() { # HOST
+    local process code=0 pid
+    export MPIRUN=$ROOT/launch/mpirun.sh COLROW_GRACE=3
+    across 3 "${TRAIN[@]}" -s micro_batch=10 -s epochs=1000000 -s watchdog_seconds=2 \
+        -o "parted-$1" >"$STDOUT" 2>"$STDERR" &
+    process=$!
+    check "$1: the training is under way" until_line "parted-$1/metrics.jsonl"
+    hosts_part "$1"
+    for _ in $(seq 600); do
+        ! is_gone "$process" || break
+        sleep 0.1
+    done
+    check "$1: mpirun has ended" is_gone "$process"
+    check "$1: no rank is left on any host" until_no_ranks
+    for pid in $(for host in 1 2 3; do ip netns pids "$HOSTS-$host"; done); do
+        kill -KILL "$pid" 2>/dev/null
+    done
+    wait "$process" 2>/dev/null || code=$?
+    check "$1: ends with a failure" test "$code" != 0
+    check "$1: names ranks" grep -qE 'watchdog: .*ranks? [12].* without an answer' "$STDERR"
+    hosts_join "$1"
+}
+
 hosts_up 4
 equal_weights
 bytes_on_the_link
+parted 1
+parted 2
 lost_host
 finish
