@@ -9,7 +9,7 @@ source "$(dirname "$0")/../support/e2e.sh"
 cd "$WORK" || exit 1
 # also where the test is ended from outside, in the middle of something
 trap '{ kill -KILL $(jobs -p); umount small; } 2>/dev/null; rm -rf -- "$WORK"' EXIT
-LAUNCH=(timeout 60 "${LAUNCH[@]}") # a rank that waits for one that has gone is a failure
+LAUNCH=(timeout 200 "${LAUNCH[@]}") # a rank that waits for one that has gone is a failure
 DIGITS=$CONFIGS/mlp-digits.yaml
 SMALL=(-s epochs=0 -s steps=6 -s micro_batch=25 -s checkpoint.every_steps=2 -s checkpoint.keep=0)
 
@@ -359,15 +359,14 @@ checkpoint_folder() {
 # ---- writing ---------------------------------------------------------------------------------------
 
 two_runs_into_one_folder() {
-    local first started
+    local first
     "$COLROW" train "$DIGITS" -s epochs=100000 -s log.level=error -s evaluate.every_epochs=0 \
         -o shared &
     first=$!
     while [[ ! -e shared/config.yaml ]] && kill -0 $first; do sleep 0.05; done
-    started=$SECONDS
+    # that they end, while the first goes on, says that they do not wait for it
     expect 6 'another run is writing to this folder' "$COLROW" train "$DIGITS" -s seed=2 -o shared
     expect 6 'another run is writing' "$COLROW" train "$DIGITS" -s seed=2 -o shared --resume
-    check "at once" test $((SECONDS - started)) -lt 10
     check "the first run goes on" kill -0 $first
     check "with its own configuration" grep -qx 'seed: 1' shared/config.yaml
     kill -KILL $first
