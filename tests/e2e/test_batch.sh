@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # launch/slurm.sbatch and launch/pbs.sh: what they make of a job, how a training goes on after its
-# limit; the batch systems are made up (srun, scontrol, qsub, mpirun).
+# limit; launch/mpirun.sh; the batch systems are made up (srun, scontrol, qsub, mpirun).
 # Usage: test_batch.sh PROGRAM
 # shellcheck disable=SC2016 # the stubs expand what stands in single quotes
 COLROW=$1
@@ -8,6 +8,7 @@ COLROW=$1
 source "$(dirname "$0")/../support/e2e.sh"
 SLURM=$ROOT/launch/slurm.sbatch
 PBS=$ROOT/launch/pbs.sh
+MPIRUN=$ROOT/launch/mpirun.sh
 export COLROW
 cd "$WORK" || exit 1
 mkdir stubs
@@ -122,9 +123,25 @@ pbs_limit() {
     check 'no third one' test ! -e job.2
 }
 
+# mpirun goes on when its ranks have ended, as where a host has fallen silent; or ends by itself
+mpirun_alone() {
+    run 0 "$MPIRUN" --help
+    run 2 env COLROW_GRACE=0 "$MPIRUN" -n 2 true
+    says "COLROW_GRACE: expected seconds, found '0'"
+    stub mpirun 'echo "$* $OMPI_MCA_oob_tcp_keepalive_time"; exit 7'
+    run 7 "$MPIRUN" -n 2 x
+    same 'arguments and setting' '-n 2 x 10' "$(<"$STDOUT")"
+    stub mpirun 'env OMPI_COMM_WORLD_RANK=0 sleep 2' 'exec sleep 300'
+    run 137 env COLROW_GRACE=1 "$MPIRUN" -n 2 x
+    says 'the ranks of this host ended 1 s ago, mpirun did not: ending it'
+    stub mpirun 'sleep 3' # no rank of this host
+    run 0 env COLROW_GRACE=1 "$MPIRUN" -n 2 x
+}
+
 slurm_usage
 slurm_commands
 slurm_limit
 pbs_usage
 pbs_limit
+mpirun_alone
 finish
