@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A rank that stops ends the job: within the limit and a few seconds, exit code 5, one line that names
 # it and tells where the others are, no process left. Also where rank 0, which speaks for all, is one
-# of two such ranks. A rank that is only slow does no harm.
+# of two such ranks. A rank that is only slow does no harm, nor does it that a job is suspended.
 # Usage: test_watchdog.sh PROGRAM
 COLROW=$1
 # shellcheck source=tests/support/e2e.sh
@@ -53,11 +53,15 @@ start first 4 2
 kill -STOP "${pids[0]}" "${pids[1]}"
 ends first "^colrow: rank 3: error: watchdog: .* ranks 0-1 without an answer; ranks? [23].* at $place"
 
-# stopped for a moment only
-start slow 3 6
+# one is stopped for a moment only; then all of them for longer than the limit, as a suspended job is
+start slow 3 4
 kill -STOP "${pids[1]}"
-sleep 2
+sleep 1.5
 kill -CONT "${pids[1]}"
+sleep 3
+kill -STOP "${pids[@]}"
+sleep 6
+kill -CONT "${pids[@]}"
 sleep 2
 check 'slow: ended' kill -0 "$mpirun"
 kill -USR1 "$mpirun"
