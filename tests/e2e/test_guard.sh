@@ -32,7 +32,7 @@ ends() {
     check "$name: expected '$text'" grep -qE -- "^colrow: .*error: .*$text" "$STDERR"
     for rank in 0 1; do
         pid=$(<"$WORK/$name.$rank")
-        check "$name: process $pid is left" is_gone "$pid"
+        check "$name: process $pid is left" until_gone "$pid"
         kill -KILL "$pid" 2>/dev/null # where the test fails
     done
 }

@@ -34,7 +34,7 @@ ends() {
         sleep 0.05
     done
     check "$name: still running after 120 s" is_gone "$mpirun"
-    for pid in "${pids[@]}"; do check "$name: process $pid is left" is_gone "$pid"; done
+    for pid in "${pids[@]}"; do check "$name: process $pid is left" until_gone "$pid"; done
     kill -KILL "${pids[@]}" 2>/dev/null # where the test fails
     wait "$mpirun" || code=$?
     same "$name: exit code" 5 "$code"

@@ -95,6 +95,15 @@ is_gone() {
     [[ -z $state || $state == Z* ]]
 }
 
+# until_gone PID: what mpirun has killed may take a moment longer than mpirun, 20 s at most
+until_gone() {
+    for _ in {1..400}; do
+        ! is_gone "$1" || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
 # milliseconds: of the clock, to measure with
 milliseconds() {
     local now=${EPOCHREALTIME/[.,]/}
