@@ -28,8 +28,7 @@ static inline int cr_packed_rows(int rows)
 }
 
 /* A is read by any strides, B and C are cut into panels of CR_LANES columns each. There is room for
- * a multiple of CR_PACKED_ROWS rows of A, and for whole panels of B and C; columns of C from N on
- * get values of no meaning. */
+ * whole panels of B and C; columns of C from N on get values of no meaning. */
 typedef struct cr_packed_product {
     int m, n, k;
     const float *a;          /* [M, K] */
@@ -41,7 +40,15 @@ typedef struct cr_packed_product {
     bool add; /* to what C holds; otherwise C is overwritten and never read */
 } cr_packed_product;
 
-/* By the calling thread alone. */
+/* By the calling thread alone. An element's terms are summed in their order, whatever M and N. */
 void cr_packed_multiply(const cr_packed_product *product);
+
+/* One panel, N at most CR_LANES; there is room for C as it is, nothing behind its columns changes.
+ */
+void cr_packed_panel(const cr_packed_product *product);
+
+/* panel [K, CR_LANES] = b [K, columns], at most CR_LANES, and the last column again beyond it. One
+ * of the strides, floats from one row or column to the next, is 1. */
+void cr_pack_panel(float *panel, const float *b, int k, int columns, int64_t row, int64_t column);
 
 #endif

@@ -11,9 +11,6 @@
 
 #include "packed.h"
 
-#include <omp.h>
-#include <string.h>
-
 /* Weights, and multiply-accumulates, worth waking threads for. */
 enum { PARALLEL_WEIGHTS = 1 << 16, PARALLEL_MACS = 1 << 20 };
 
@@ -25,16 +22,6 @@ int64_t cr_repeated_prepared(const cr_dense_sizes *sizes, bool backward)
                     : (int64_t)sizes->in * cr_packed_columns(sizes->out);
 }
 
-/* panel [K, 16] = columns [first, first + 16) of a matrix [K, columns], zeros beyond the last */
-static void pack(float *restrict panel, const float *w, int k, int columns, int first, int64_t row,
-                 int64_t column)
-{
-    int count = columns - first < CR_LANES ? columns - first : CR_LANES;
-    for (int i = 0; i < k; i++)
-        for (int l = 0; l < CR_LANES; l++)
-            panel[(int64_t)i * CR_LANES + l] = l < count ? w[i * row + (first + l) * column] : 0;
-}
-
 void cr_repeated_prepare(float *prepared, const float *w, const cr_dense_sizes *sizes,
                          bool backward)
 {
@@ -43,97 +30,48 @@ void cr_repeated_prepare(float *prepared, const float *w, const cr_dense_sizes *
     int64_t row = backward ? 1 : sizes->ldw;
     int64_t column = backward ? sizes->ldw : 1;
 #pragma omp parallel for schedule(static) if ((int64_t)k * columns >= PARALLEL_WEIGHTS)
-    for (int panel = 0; panel < cr_panels(columns); panel++)
-        pack(prepared + (int64_t)panel * k * CR_LANES, w, k, columns, panel * CR_LANES, row,
-             column);
+    for (int first = 0; first < columns; first += CR_LANES)
+        cr_pack_panel(prepared + (int64_t)first * k, w + first * column, k,
+                      columns - first < CR_LANES ? columns - first : CR_LANES, row, column);
 }
 
 /* ---- products -------------------------------------------------------------------------------- */
 
-/* C [M, N] = A [M, K] B, of packed panels. */
-typedef struct job {
-    int m, n, k;
-    const float *a, *b;
-    float *c;
-    int lda, ldc;
-    const float *rest; /* [CR_PACKED_ROWS, K] the rows of A beyond whole tiles, and zeros */
-} job;
-
+/* The panels hold what the products want. */
 size_t cr_repeated_work(const cr_dense_sizes *sizes)
 {
-    int k = sizes->in > sizes->out ? sizes->in : sizes->out;
-    return (size_t)CR_PACKED_ROWS * (size_t)k * sizeof(float);
+    (void)sizes;
+    return 0;
 }
 
-/* The panel's columns of `rows` rows of C from `first` on. */
-static void multiply_rows(const job *j, int panel, int first, int rows, const float *a, int lda)
+/* c [M, N] = a [M, K] B, packed in panels */
+static void multiply(float *c, int ldc, const float *a, int lda, const float *packed, int m, int n,
+                     int k)
 {
-    int column = panel * CR_LANES;
-    int count = j->n - column < CR_LANES ? j->n - column : CR_LANES;
-    float *c = j->c + (int64_t)first * j->ldc + column;
-    float part[CR_PACKED_ROWS * CR_LANES]; /* a last panel is narrower than what is computed */
-    bool direct = count == CR_LANES;
-    cr_packed_multiply(&(cr_packed_product){.m = rows,
-                                            .n = CR_LANES,
-                                            .k = j->k,
-                                            .a = a,
-                                            .b = j->b + (int64_t)panel * j->k * CR_LANES,
-                                            .c = direct ? c : part,
-                                            .a_row = lda,
-                                            .a_column = 1,
-                                            .b_row = CR_LANES,
-                                            .c_row = direct ? j->ldc : CR_LANES});
-    for (int row = 0; !direct && row < rows; row++)
-        memcpy(c + (int64_t)row * j->ldc, part + (int64_t)row * CR_LANES,
-               (size_t)count * sizeof *c);
-}
-
-static void multiply_panel(const job *j, int panel)
-{
-    int whole = j->m - j->m % CR_PACKED_ROWS;
-    for (int row = 0; row < whole; row += CR_PACKED_ROWS)
-        multiply_rows(j, panel, row, CR_PACKED_ROWS, j->a + (int64_t)row * j->lda, j->lda);
-    if (whole < j->m)
-        multiply_rows(j, panel, whole, j->m - whole, j->rest, j->k);
-}
-
-static void multiply(job j, float *rest)
-{
-    int whole = j.m - j.m % CR_PACKED_ROWS;
-    size_t row = (size_t)j.k * sizeof *rest;
-    memset(rest, 0, CR_PACKED_ROWS * row);
-    for (int r = whole; r < j.m; r++)
-        memcpy(rest + (int64_t)(r - whole) * j.k, j.a + (int64_t)r * j.lda, row);
-    j.rest = rest;
-#pragma omp parallel for schedule(static) if ((int64_t)j.m * j.n * j.k >= PARALLEL_MACS)
-    for (int panel = 0; panel < cr_panels(j.n); panel++)
-        multiply_panel(&j, panel);
+#pragma omp parallel for schedule(static) if ((int64_t)m * n * k >= PARALLEL_MACS)
+    for (int column = 0; column < n; column += CR_LANES)
+        cr_packed_panel(&(cr_packed_product){.m = m,
+                                             .n = n - column < CR_LANES ? n - column : CR_LANES,
+                                             .k = k,
+                                             .a = a,
+                                             .b = packed + (int64_t)column * k,
+                                             .c = c + column,
+                                             .a_row = lda,
+                                             .a_column = 1,
+                                             .b_row = CR_LANES,
+                                             .c_row = ldc});
 }
 
 void cr_repeated_forward(float *y, const float *x, const float *prepared,
                          const cr_dense_sizes *sizes, void *work)
 {
-    multiply((job){.m = sizes->n,
-                   .n = sizes->out,
-                   .k = sizes->in,
-                   .a = x,
-                   .b = prepared,
-                   .c = y,
-                   .lda = sizes->ldx,
-                   .ldc = sizes->ldy},
-             work);
+    (void)work;
+    multiply(y, sizes->ldy, x, sizes->ldx, prepared, sizes->n, sizes->out, sizes->in);
 }
 
 void cr_repeated_input_gradient(float *dx, const float *dy, const float *prepared,
                                 const cr_dense_sizes *sizes, void *work)
 {
-    multiply((job){.m = sizes->n,
-                   .n = sizes->in,
-                   .k = sizes->out,
-                   .a = dy,
-                   .b = prepared,
-                   .c = dx,
-                   .lda = sizes->ldy,
-                   .ldc = sizes->ldx},
-             work);
+    (void)work;
+    multiply(dx, sizes->ldx, dy, sizes->ldy, prepared, sizes->n, sizes->in, sizes->out);
 }

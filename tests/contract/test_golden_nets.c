@@ -33,7 +33,7 @@ static const subject subjects[] = {
       .classes = CLASSES,
       .exact = {"conv1", "fc2"},
       .rows = BATCH},
-     0.01},
+     0.006},
     {"wrn_zero_pad", WIDE_RESNET("depth=10 width=2 leak=0.1 shortcut=zero_pad"), 0.02},
     {"wrn_projection", WIDE_RESNET("depth=10 width=2 leak=0.1 shortcut=projection"), 0.02},
 };
