@@ -279,9 +279,14 @@ static void report_dense(const options *o)
     float *x = bench_numbers((int64_t)SIDE * SIDE, 1);
     float *w = bench_numbers((int64_t)SIDE * SIDE, 2);
     float *y = bench_numbers((int64_t)SIDE * SIDE, 3);
+    int64_t count = o->engine->dense_prepared(&sizes, false);
+    float *prepared = count > 0 ? bench_numbers(count, 4) : NULL;
+    float *work = bench_numbers((int64_t)o->engine->dense_work(&sizes, cr_engine_threads()) / 4, 5);
+    if (prepared != NULL)
+        o->engine->dense_prepare(prepared, w, &sizes, false);
     for (int r = 0; r < o->repeats; r++) {
         double start = now(o->processor);
-        o->engine->dense_forward(y, x, w, &sizes);
+        o->engine->dense_forward(y, x, prepared != NULL ? prepared : w, &sizes, work);
         samples[0][0][r] = now(o->processor) - start;
     }
     printf("dense %d x %d x %d: %.0f GF/s\n", SIDE, SIDE, SIDE,
@@ -289,6 +294,8 @@ static void report_dense(const options *o)
     CR_FREE(x);
     CR_FREE(w);
     CR_FREE(y);
+    CR_FREE(prepared);
+    CR_FREE(work);
 }
 
 /* false: the engine's results are wrong */

@@ -39,22 +39,29 @@ struct cr_engine {
     /* What a user should know of its speed on this processor; NULL: nothing, likewise */
     const char *(*remark)(void);
 
-    /* y [N, OUT] = x [N, IN] w [IN, OUT] */
-    void (*dense_forward)(float *y, const float *x, const float *w, const cr_dense_sizes *sizes);
-    /* dx [N, IN] = dy [N, OUT] w [IN, OUT]^T */
+    /* Weights [IN, OUT] may be brought into the form that the dense products want, once a step, for
+     * the forward product or (`backward`) for the input gradient: so many floats ... */
+    int64_t (*dense_prepared)(const cr_dense_sizes *sizes, bool backward);
+    /* ... prepared from w; never called where they are 0, as in f32: w serves as it is */
+    void (*dense_prepare)(float *prepared, const float *w, const cr_dense_sizes *sizes,
+                          bool backward);
+    /* bytes of scratch that any of the three products of these sizes or smaller ones wants */
+    size_t (*dense_work)(const cr_dense_sizes *sizes, int threads);
+    /* y [N, OUT] = x [N, IN] w [IN, OUT], by w (prepared) */
+    void (*dense_forward)(float *y, const float *x, const float *w, const cr_dense_sizes *sizes,
+                          void *work);
+    /* dx [N, IN] = dy [N, OUT] w [IN, OUT]^T, likewise */
     void (*dense_input_gradient)(float *dx, const float *dy, const float *w,
-                                 const cr_dense_sizes *sizes);
+                                 const cr_dense_sizes *sizes, void *work);
     /* dw [IN, OUT] (+)= x [N, IN]^T dy [N, OUT]; adds when `accumulate`, else overwrites */
     void (*dense_weight_gradient)(float *dw, const float *x, const float *dy,
-                                  const cr_dense_sizes *sizes, bool accumulate);
+                                  const cr_dense_sizes *sizes, bool accumulate, void *work);
 
     /* The first two for one x of few rows after another and the same w, as in the steps of a
-     * recurrence: w prepared once, as for convolutions, by these sizes with any N ... */
+     * recurrence: w is always prepared, by these sizes with any N. The work is dense_work's. */
     int64_t (*repeated_prepared)(const cr_dense_sizes *sizes, bool backward);
     void (*repeated_prepare)(float *prepared, const float *w, const cr_dense_sizes *sizes,
                              bool backward);
-    /* ... and bytes of scratch that either product of these sizes or smaller ones wants */
-    size_t (*repeated_work)(const cr_dense_sizes *sizes);
     void (*repeated_forward)(float *y, const float *x, const float *prepared,
                              const cr_dense_sizes *sizes, void *work);
     void (*repeated_input_gradient)(float *dx, const float *dy, const float *prepared,

@@ -208,7 +208,8 @@ typedef struct cr_turn {
     const cr_pass *pass;
     const float *x;       /* [rows, k] its input; [rows, C] of one that recurs */
     float *y;             /* [rows, OUT] */
-    const float *w;       /* [k, ..] the kept weights, of one that contracts */
+    const float *w;       /* [k, ..] the (prepared) kept weights, of one that contracts ... */
+    const float *w_live;  /* ... and those (prepared) for the input gradient, in the backward pass */
     const cr_pick *pick;  /* what the contraction sums over; NULL: all, in an evaluation */
     float *kept;          /* [rows, k] of one that recurs: that sum's terms; NULL: not wanted */
     float *state;         /* of the first sample, this layer's; NULL: zeros */

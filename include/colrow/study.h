@@ -25,7 +25,7 @@ typedef struct cr_product {
     double cross;    /* ... sum R_i of eq. (7), both over sum |X_i|_F^2 |W_i|_F^2 */
 
     cr_conv_sizes sizes;
-    const cr_engine *engine;
+    const cr_engine *engine; /* in f32 */
     int taps;       /* K^2 */
     int chunk;      /* images unfolded at a time */
     float *patches; /* [chunk OH OW, taps, n] what each output position sees */

@@ -87,8 +87,24 @@ static void multiply(product p)
     }
 }
 
-void cr_dense_forward(float *y, const float *x, const float *w, const cr_dense_sizes *sizes)
+int64_t cr_dense_prepared(const cr_dense_sizes *sizes, bool backward)
 {
+    (void)sizes;
+    (void)backward;
+    return 0;
+}
+
+size_t cr_dense_work(const cr_dense_sizes *sizes, int threads)
+{
+    (void)sizes;
+    (void)threads;
+    return 0;
+}
+
+void cr_dense_forward(float *y, const float *x, const float *w, const cr_dense_sizes *sizes,
+                      void *work)
+{
+    (void)work;
     multiply((product){.m = sizes->n,
                        .n = sizes->out,
                        .k = sizes->in,
@@ -103,8 +119,9 @@ void cr_dense_forward(float *y, const float *x, const float *w, const cr_dense_s
 }
 
 void cr_dense_input_gradient(float *dx, const float *dy, const float *w,
-                             const cr_dense_sizes *sizes)
+                             const cr_dense_sizes *sizes, void *work)
 {
+    (void)work;
     multiply((product){.m = sizes->n,
                        .n = sizes->in,
                        .k = sizes->out,
@@ -119,8 +136,9 @@ void cr_dense_input_gradient(float *dx, const float *dy, const float *w,
 }
 
 void cr_dense_weight_gradient(float *dw, const float *x, const float *dy,
-                              const cr_dense_sizes *sizes, bool accumulate)
+                              const cr_dense_sizes *sizes, bool accumulate, void *work)
 {
+    (void)work;
     multiply((product){.m = sizes->in,
                        .n = sizes->out,
                        .k = sizes->n,

@@ -37,13 +37,6 @@ void cr_repeated_prepare(float *prepared, const float *w, const cr_dense_sizes *
 
 /* ---- products -------------------------------------------------------------------------------- */
 
-/* The panels hold what the products want. */
-size_t cr_repeated_work(const cr_dense_sizes *sizes)
-{
-    (void)sizes;
-    return 0;
-}
-
 /* c [M, N] = a [M, K] B, packed in panels */
 static void multiply(float *c, int ldc, const float *a, int lda, const float *packed, int m, int n,
                      int k)

@@ -9,7 +9,6 @@
 int64_t cr_repeated_prepared(const cr_dense_sizes *sizes, bool backward);
 void cr_repeated_prepare(float *prepared, const float *w, const cr_dense_sizes *sizes,
                          bool backward);
-size_t cr_repeated_work(const cr_dense_sizes *sizes);
 void cr_repeated_forward(float *y, const float *x, const float *prepared,
                          const cr_dense_sizes *sizes, void *work);
 void cr_repeated_input_gradient(float *dx, const float *dy, const float *prepared,

@@ -43,7 +43,8 @@ static void operate(cr_net *net, int s, float *dx, bool first, int *block)
     const cr_operation *operation = cr_segment_operation(net, s);
     cr_turn turn = cr_segment_turn(net, s);
     turn.x = segment->input;
-    turn.w = segment->w_live;
+    turn.w = segment->w;
+    turn.w_live = segment->w_live;
     turn.kept = segment->kept;
     turn.dx = dx;
     turn.accumulate = !first;

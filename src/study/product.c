@@ -51,7 +51,7 @@ cr_status cr_product_create(cr_product **out, const cr_conv_sizes *sizes, const 
     CR_TRY_GOTO(cr_alloc((void **)&p, sizeof *p));
     p->n = sizes->in;
     p->sizes = *sizes;
-    p->engine = engine;
+    p->engine = cr_engine_find(engine->name);
     p->taps = sizes->kernel * sizes->kernel;
     p->chunk = images < sizes->n ? images : sizes->n;
     lay_out(p, &measured);
@@ -110,10 +110,10 @@ static void multiply(cr_product *p, const float *x, const float *w)
         int images = s->n - first < p->chunk ? s->n - first : p->chunk;
         unfold(p, x + (int64_t)first * s->h * s->w * p->n, images);
         sizes.n = images * s->oh * s->ow;
-        p->engine->dense_weight_gradient(p->inner, p->patches, p->patches, &sizes, first > 0);
+        p->engine->dense_weight_gradient(p->inner, p->patches, p->patches, &sizes, first > 0, NULL);
     }
     sizes = (cr_dense_sizes){columns, columns, s->out, columns, s->out, s->out};
-    p->engine->dense_input_gradient(p->outer, w, w, &sizes);
+    p->engine->dense_input_gradient(p->outer, w, w, &sizes, NULL);
 }
 
 /* G_ij */

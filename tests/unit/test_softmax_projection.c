@@ -50,6 +50,7 @@ static void run(subject *a, int samples, bool training, bool accumulate, double 
                     .pass = &pass,
                     .x = a->x,
                     .w = a->w,
+                    .w_live = a->w,
                     .dx = a->dx,
                     .dp = {a->dw, a->db},
                     .accumulate = accumulate};

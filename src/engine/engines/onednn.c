@@ -1,10 +1,11 @@
 /*
- * onednn: direct convolutions by oneDNN, in f32, or in bf16 with sums in f32. Dense products are
- * those of BLAS, in f32.
+ * onednn: direct convolutions by oneDNN, in f32, or in bf16 with sums in f32. So are dense products
+ * in bf16; in f32 they are those that engines share.
  */
 #include "convolution.h"
 #include "dense.h"
 #include "onednn/convolve.h"
+#include "onednn/dense.h"
 #include "onednn/gradient.h"
 #include "repeated.h"
 
@@ -162,14 +163,16 @@ static const cr_engine in_bf16 = {
     .precision = "bf16",
     .lacks = bf16_lacks,
     .remark = bf16_remark,
-    .dense_forward = cr_dense_forward,
-    .dense_input_gradient = cr_dense_input_gradient,
-    .dense_weight_gradient = cr_dense_weight_gradient,
-    .repeated_prepared = cr_repeated_prepared,
-    .repeated_prepare = cr_repeated_prepare,
-    .repeated_work = cr_repeated_work,
-    .repeated_forward = cr_repeated_forward,
-    .repeated_input_gradient = cr_repeated_input_gradient,
+    .dense_prepared = cr_onednn_dense_prepared,
+    .dense_prepare = cr_onednn_dense_prepare,
+    .dense_work = cr_onednn_dense_work,
+    .dense_forward = cr_onednn_dense_forward,
+    .dense_input_gradient = cr_onednn_dense_input_gradient,
+    .dense_weight_gradient = cr_onednn_dense_weight_gradient,
+    .repeated_prepared = cr_onednn_dense_prepared,
+    .repeated_prepare = cr_onednn_dense_prepare,
+    .repeated_forward = cr_onednn_dense_forward,
+    .repeated_input_gradient = cr_onednn_dense_input_gradient,
     .conv_prepared = bf16_prepared,
     .conv_prepare = bf16_prepare,
     .conv_work = bf16_work,
@@ -183,12 +186,13 @@ const cr_engine cr_engine_onednn = {
     .precision = "f32",
     .bf16 = &in_bf16,
     .remark = f32_remark,
+    .dense_prepared = cr_dense_prepared,
+    .dense_work = cr_dense_work,
     .dense_forward = cr_dense_forward,
     .dense_input_gradient = cr_dense_input_gradient,
     .dense_weight_gradient = cr_dense_weight_gradient,
     .repeated_prepared = cr_repeated_prepared,
     .repeated_prepare = cr_repeated_prepare,
-    .repeated_work = cr_repeated_work,
     .repeated_forward = cr_repeated_forward,
     .repeated_input_gradient = cr_repeated_input_gradient,
     .conv_prepared = f32_prepared,

@@ -6,9 +6,25 @@
 
 #include <string.h>
 
-/* Y_bo = sum_i X_bi W_io */
-static void dense_forward(float *y, const float *x, const float *w, const cr_dense_sizes *sizes)
+static int64_t dense_prepared(const cr_dense_sizes *sizes, bool backward)
 {
+    (void)sizes;
+    (void)backward;
+    return 0;
+}
+
+static size_t dense_work(const cr_dense_sizes *sizes, int threads)
+{
+    (void)sizes;
+    (void)threads;
+    return 0;
+}
+
+/* Y_bo = sum_i X_bi W_io */
+static void dense_forward(float *y, const float *x, const float *w, const cr_dense_sizes *sizes,
+                          void *work)
+{
+    (void)work;
     for (int b = 0; b < sizes->n; b++) {
         for (int o = 0; o < sizes->out; o++) {
             double sum = 0;
@@ -21,8 +37,9 @@ static void dense_forward(float *y, const float *x, const float *w, const cr_den
 
 /* dX_bi = sum_o dY_bo W_io */
 static void dense_input_gradient(float *dx, const float *dy, const float *w,
-                                 const cr_dense_sizes *sizes)
+                                 const cr_dense_sizes *sizes, void *work)
 {
+    (void)work;
     for (int b = 0; b < sizes->n; b++) {
         for (int i = 0; i < sizes->in; i++) {
             double sum = 0;
@@ -35,8 +52,9 @@ static void dense_input_gradient(float *dx, const float *dy, const float *w,
 
 /* dW_io (+)= sum_b X_bi dY_bo */
 static void dense_weight_gradient(float *dw, const float *x, const float *dy,
-                                  const cr_dense_sizes *sizes, bool accumulate)
+                                  const cr_dense_sizes *sizes, bool accumulate, void *work)
 {
+    (void)work;
     for (int i = 0; i < sizes->in; i++) {
         for (int o = 0; o < sizes->out; o++) {
             float *target = &dw[(int64_t)i * sizes->ldw + o];
@@ -62,26 +80,6 @@ static void repeated_prepare(float *prepared, const float *w, const cr_dense_siz
     for (int i = 0; i < sizes->in; i++)
         memcpy(prepared + (int64_t)i * sizes->ldw, w + (int64_t)i * sizes->ldw,
                (size_t)sizes->out * sizeof *w);
-}
-
-static size_t repeated_work(const cr_dense_sizes *sizes)
-{
-    (void)sizes;
-    return 0;
-}
-
-static void repeated_forward(float *y, const float *x, const float *prepared,
-                             const cr_dense_sizes *sizes, void *work)
-{
-    (void)work;
-    dense_forward(y, x, prepared, sizes);
-}
-
-static void repeated_input_gradient(float *dx, const float *dy, const float *prepared,
-                                    const cr_dense_sizes *sizes, void *work)
-{
-    (void)work;
-    dense_input_gradient(dx, dy, prepared, sizes);
 }
 
 /* Where a position of an image stack [N, H, W] lies. */
@@ -204,14 +202,15 @@ static size_t conv_work(const cr_conv_sizes *sizes, int threads)
 const cr_engine cr_engine_reference = {
     .name = "reference",
     .precision = "f32",
+    .dense_prepared = dense_prepared,
+    .dense_work = dense_work,
     .dense_forward = dense_forward,
     .dense_input_gradient = dense_input_gradient,
     .dense_weight_gradient = dense_weight_gradient,
     .repeated_prepared = repeated_prepared,
     .repeated_prepare = repeated_prepare,
-    .repeated_work = repeated_work,
-    .repeated_forward = repeated_forward,
-    .repeated_input_gradient = repeated_input_gradient,
+    .repeated_forward = dense_forward,
+    .repeated_input_gradient = dense_input_gradient,
     .conv_prepared = conv_prepared,
     .conv_prepare = conv_prepare,
     .conv_work = conv_work,

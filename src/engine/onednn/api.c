@@ -36,14 +36,19 @@ static geometry geometry_of(const cr_onednn_convolution *c, cr_onednn_product pr
         .y_type = product == CR_ONEDNN_FORWARD ? dnnl_f32 : c->type};
 }
 
+static size_t scratch_of(const_dnnl_primitive_desc_t desc)
+{
+    return dnnl_memory_desc_get_size(
+        dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0));
+}
+
 static bool fits(const_dnnl_primitive_desc_t desc, const cr_onednn_convolution *c)
 {
     dnnl_query_t weights = c->product == CR_ONEDNN_WEIGHT_GRADIENT ? dnnl_query_diff_weights_md
                                                                    : dnnl_query_weights_md;
     return dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(desc, weights, 0)) <=
                c->weights_most &&
-           dnnl_memory_desc_get_size(
-               dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0)) <= c->scratch_most;
+           scratch_of(desc) <= c->scratch_most;
 }
 
 static void plain_strides(dnnl_dims_t strides, const cr_conv_sizes *s, int rows)
@@ -52,6 +57,21 @@ static void plain_strides(dnnl_dims_t strides, const cr_conv_sizes *s, int rows)
     strides[1] = s->out;
     strides[2] = (int64_t)s->kernel * rows * s->out;
     strides[3] = (int64_t)rows * s->out;
+}
+
+/* A, B and C of a matrix product as oneDNN has them. */
+typedef struct operand {
+    dnnl_dims_t dims, strides;
+    dnnl_data_type_t type;
+} operand;
+
+enum { A, B, C, OPERANDS };
+
+static void operands_of(operand out[OPERANDS], const cr_onednn_matmul *m)
+{
+    out[A] = (operand){{m->m, m->k}, {m->a_row, m->a_column}, dnnl_bf16};
+    out[B] = (operand){{m->k, m->n}, {m->b_row, m->b_column}, dnnl_bf16};
+    out[C] = (operand){{m->m, m->n}, {m->c_row, 1}, dnnl_f32};
 }
 
 #if DNNL_VERSION_MAJOR < 3
@@ -111,6 +131,35 @@ dnnl_status_t cr_onednn_describe(dnnl_primitive_desc_t *out, const cr_onednn_con
     }
     (void)dnnl_primitive_desc_iterator_destroy(each);
     (void)dnnl_primitive_desc_destroy(hint);
+    return status;
+}
+
+dnnl_status_t cr_onednn_describe_matmul(dnnl_primitive_desc_t *out, const cr_onednn_matmul *m,
+                                        const_dnnl_primitive_attr_t attributes,
+                                        dnnl_engine_t engine)
+{
+    operand of[OPERANDS];
+    dnnl_memory_desc_t memory[OPERANDS];
+    dnnl_matmul_desc_t operation;
+    dnnl_primitive_desc_iterator_t each = NULL;
+    operands_of(of, m);
+    *out = NULL;
+    for (int i = 0; i < OPERANDS; i++)
+        (void)dnnl_memory_desc_init_by_strides(&memory[i], 2, of[i].dims, of[i].type,
+                                               of[i].strides); /* bad: the next fails */
+    dnnl_status_t status =
+        dnnl_matmul_desc_init(&operation, &memory[A], &memory[B], NULL, &memory[C]);
+    if (status == dnnl_success)
+        status = dnnl_primitive_desc_iterator_create(&each, &operation, attributes, engine, NULL);
+    while (status == dnnl_success && *out == NULL) {
+        *out = dnnl_primitive_desc_iterator_fetch(each);
+        if (scratch_of(*out) <= m->scratch_most)
+            break;
+        (void)dnnl_primitive_desc_destroy(*out); /* of something that is there */
+        *out = NULL;
+        status = dnnl_primitive_desc_iterator_next(each);
+    }
+    (void)dnnl_primitive_desc_iterator_destroy(each);
     return status;
 }
 
@@ -188,6 +237,25 @@ dnnl_status_t cr_onednn_describe(dnnl_primitive_desc_t *out, const cr_onednn_con
     while (status == dnnl_success && !fits(*out, c))
         status = dnnl_primitive_desc_next_impl(*out);
     (void)dnnl_primitive_desc_destroy(hint);
+    return status;
+}
+
+dnnl_status_t cr_onednn_describe_matmul(dnnl_primitive_desc_t *out, const cr_onednn_matmul *m,
+                                        const_dnnl_primitive_attr_t attributes,
+                                        dnnl_engine_t engine)
+{
+    operand of[OPERANDS];
+    dnnl_memory_desc_t memory[OPERANDS] = {NULL};
+    operands_of(of, m);
+    for (int i = 0; i < OPERANDS; i++)
+        (void)dnnl_memory_desc_create_with_strides(&memory[i], 2, of[i].dims, of[i].type,
+                                                   of[i].strides); /* NULL: the next fails */
+    dnnl_status_t status = dnnl_matmul_primitive_desc_create(out, engine, memory[A], memory[B],
+                                                             NULL, memory[C], attributes);
+    while (status == dnnl_success && scratch_of(*out) > m->scratch_most)
+        status = dnnl_primitive_desc_next_impl(*out);
+    for (int i = 0; i < OPERANDS; i++)
+        (void)dnnl_memory_desc_destroy(memory[i]);
     return status;
 }
 

@@ -24,7 +24,20 @@ typedef struct cr_onednn_convolution {
     size_t weights_most, scratch_most; /* B; an implementation that wants more is passed over */
 } cr_onednn_convolution;
 
+/* C [M, N] (+)= A [M, K] B [K, N]: A and B are bf16 by any strides, one of each of them 1; C is
+ * f32.
+ */
+typedef struct cr_onednn_matmul {
+    int m, n, k;
+    int64_t a_row, a_column, b_row, b_column, c_row; /* numbers from one to the next */
+    bool add;            /* to what C holds; otherwise C is overwritten and never read */
+    size_t scratch_most; /* B; as above */
+} cr_onednn_matmul;
+
 /* The first of oneDNN's implementations, the fastest first, that fits. */
+dnnl_status_t cr_onednn_describe_matmul(dnnl_primitive_desc_t *out, const cr_onednn_matmul *m,
+                                        const_dnnl_primitive_attr_t attributes,
+                                        dnnl_engine_t engine);
 dnnl_status_t cr_onednn_describe(dnnl_primitive_desc_t *out, const cr_onednn_convolution *c,
                                  const_dnnl_primitive_attr_t attributes, dnnl_engine_t engine);
 

@@ -39,11 +39,31 @@ static dnnl_engine_t processor(void)
     return engine;
 }
 
-static dnnl_primitive_attr_t attributes_new(void)
+static void set_sum(dnnl_primitive_attr_t attributes)
+{
+    dnnl_post_ops_t after = NULL;
+    MUST(dnnl_post_ops_create(&after));
+    MUST(cr_onednn_append_sum(after));
+    MUST(dnnl_primitive_attr_set_post_ops(attributes, after));
+    MUST(dnnl_post_ops_destroy(after));
+}
+
+/* add: the result to what is there */
+static dnnl_primitive_attr_t attributes_new(bool add)
 {
     dnnl_primitive_attr_t attributes = NULL;
     MUST(dnnl_primitive_attr_create(&attributes));
+    MUST(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user));
+    if (add)
+        set_sum(attributes);
     return attributes;
+}
+
+static void finish(cr_onednn_primitive *p)
+{
+    MUST(dnnl_primitive_create(&p->primitive, p->desc));
+    p->scratch = dnnl_memory_desc_get_size(
+        dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0));
 }
 
 cr_onednn_primitive cr_onednn_make(cr_onednn_product product, dnnl_data_type_t type,
@@ -57,16 +77,26 @@ cr_onednn_primitive cr_onednn_make(cr_onednn_product product, dnnl_data_type_t t
                                          .weights_most =
                                              cr_onednn_room(weights, cr_onednn_weights_most(sizes)),
                                          .scratch_most = cr_onednn_scratch_most(sizes)};
-    dnnl_primitive_attr_t attributes = attributes_new();
+    dnnl_primitive_attr_t attributes = attributes_new(false);
     int threads = omp_get_max_threads();
-    MUST(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user));
     omp_set_num_threads(1); /* oneDNN makes it for so many */
     MUST(cr_onednn_describe(&p.desc, &convolution, attributes, processor()));
-    MUST(dnnl_primitive_create(&p.primitive, p.desc));
+    finish(&p);
     omp_set_num_threads(threads);
     MUST(dnnl_primitive_attr_destroy(attributes));
-    p.scratch = dnnl_memory_desc_get_size(
-        dnnl_primitive_desc_query_md(p.desc, dnnl_query_scratchpad_md, 0));
+    return p;
+}
+
+cr_onednn_primitive cr_onednn_make_matmul(const cr_onednn_matmul *matmul)
+{
+    cr_onednn_primitive p = {.product = CR_ONEDNN_FORWARD};
+    dnnl_primitive_attr_t attributes = attributes_new(matmul->add);
+    int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    MUST(cr_onednn_describe_matmul(&p.desc, matmul, attributes, processor()));
+    finish(&p);
+    omp_set_num_threads(threads);
+    MUST(dnnl_primitive_attr_destroy(attributes));
     return p;
 }
 
@@ -125,22 +155,11 @@ void cr_onednn_run(const cr_onednn_primitive *p, const void *x, dnnl_memory_t we
     MUST(dnnl_memory_destroy(pad));
 }
 
-static void set_sum(dnnl_primitive_attr_t attributes)
-{
-    dnnl_post_ops_t after = NULL;
-    MUST(dnnl_post_ops_create(&after));
-    MUST(cr_onednn_append_sum(after));
-    MUST(dnnl_primitive_attr_set_post_ops(attributes, after));
-    MUST(dnnl_post_ops_destroy(after));
-}
-
 static void copy(dnnl_memory_t from, dnnl_memory_t to, bool add)
 {
     dnnl_primitive_desc_t desc = NULL;
     dnnl_primitive_t primitive = NULL;
-    dnnl_primitive_attr_t attributes = attributes_new();
-    if (add)
-        set_sum(attributes);
+    dnnl_primitive_attr_t attributes = attributes_new(add);
     MUST(cr_onednn_describe_reorder(&desc, from, to, attributes, processor()));
     MUST(dnnl_primitive_create(&primitive, desc));
     execute(primitive, 2, (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});

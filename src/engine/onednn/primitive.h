@@ -21,6 +21,8 @@ typedef struct cr_onednn_primitive {
 /* For one thread, which may be one of many: each needs a scratch pad of its own. */
 cr_onednn_primitive cr_onednn_make(cr_onednn_product product, dnnl_data_type_t type,
                                    const cr_conv_sizes *sizes);
+/* C is y, A is x, B the weights; for one thread likewise. */
+cr_onednn_primitive cr_onednn_make_matmul(const cr_onednn_matmul *matmul);
 void cr_onednn_free(cr_onednn_primitive *primitive);
 
 /* Its weights, or their gradient, which are at `data`. */

@@ -54,27 +54,48 @@ static cr_dense_sizes sizes_of(const cr_contract *c, int out)
     return (cr_dense_sizes){rows, c->k, out, c->k, out, c->ldy > 0 ? c->ldy : out};
 }
 
+static int64_t prepared(const cr_contract *c, bool backward)
+{
+    cr_dense_sizes sizes = sizes_of(c, backward ? c->live : c->out);
+    return c->engine->dense_prepared(&sizes, backward);
+}
+
+static void prepare(const cr_contract *c, float *to, const float *w, bool backward)
+{
+    cr_dense_sizes sizes = sizes_of(c, backward ? c->live : c->out);
+    c->engine->dense_prepare(to, w, &sizes, backward);
+}
+
+static size_t work(const cr_contract *c)
+{
+    cr_dense_sizes sizes = sizes_of(c, c->layer->out.c);
+    return c->engine->dense_work(&sizes, cr_engine_threads());
+}
+
 static void forward(const cr_contract *c, float *y, const float *x, const float *w)
 {
     cr_dense_sizes sizes = sizes_of(c, c->out);
-    c->engine->dense_forward(y, x, w, &sizes);
+    c->engine->dense_forward(y, x, w, &sizes, c->work);
 }
 
 static void input_gradient(const cr_contract *c, float *dx, const float *dy, const float *w)
 {
     cr_dense_sizes sizes = sizes_of(c, c->live);
-    c->engine->dense_input_gradient(dx, dy, w, &sizes);
+    c->engine->dense_input_gradient(dx, dy, w, &sizes, c->work);
 }
 
 static void weight_gradient(const cr_contract *c, float *dw, const float *x, const float *dy,
                             bool accumulate)
 {
     cr_dense_sizes sizes = sizes_of(c, c->live);
-    c->engine->dense_weight_gradient(dw, x, dy, &sizes, accumulate);
+    c->engine->dense_weight_gradient(dw, x, dy, &sizes, accumulate, c->work);
 }
 
 static const cr_contraction contraction = {
     .channel_norms = channel_norms,
+    .prepared = prepared,
+    .prepare = prepare,
+    .work = work,
     .forward = forward,
     .input_gradient = input_gradient,
     .weight_gradient = weight_gradient,

@@ -52,31 +52,13 @@ static cr_status shape(cr_layer *layer)
 /* The arrays of a pass; sample n's begin at n times their size of a sample. */
 typedef struct work {
     int samples, steps, cells, k;
-    float *gates;  /* [N, T, 4H] i, j, f, o; of the layer's memory */
-    float *c;      /* [N, T + 1, H] the first those carried; likewise */
-    float *sum;    /* [N, 4H] h_{t-1} W */
-    float *dh;     /* [N, k] what the next step gives to h */
-    float *dc;     /* [N, H] and to c */
-    float *engine; /* its scratch */
+    float *gates; /* [N, T, 4H] i, j, f, o; of the layer's memory */
+    float *c;     /* [N, T + 1, H] the first those carried; likewise */
+    float *sum;   /* [N, 4H] h_{t-1} W */
+    float *dh;    /* [N, k] what the next step gives to h */
+    float *dc;    /* [N, H] and to c */
+    void *engine; /* its scratch */
 } work;
-
-static work work_of(const cr_contract *c)
-{
-    const cr_layer *layer = c->layer;
-    int64_t n = c->samples;
-    int64_t cells = layer->out.c;
-    float *scratch = c->work;
-    return (work){.samples = c->samples,
-                  .steps = layer->in.h,
-                  .cells = layer->out.c,
-                  .k = c->k,
-                  .gates = layer->memory,
-                  .c = layer->memory + n * layer->in.h * layer->in.c,
-                  .sum = scratch,
-                  .dh = scratch + n * GATES * cells,
-                  .dc = scratch + n * (GATES + 1) * cells,
-                  .engine = scratch + n * (GATES + 2) * cells};
-}
 
 /* Of the product of a step, sample n's row in x or dx coming `ldx` behind that of n - 1. */
 static cr_dense_sizes step_sizes(const cr_contract *c, int ldx, int ldy)
@@ -85,11 +67,41 @@ static cr_dense_sizes step_sizes(const cr_contract *c, int ldx, int ldy)
     return (cr_dense_sizes){c->samples, c->k, out, ldx, out, ldy};
 }
 
-static size_t work_bytes(const cr_contract *c)
+/* Of the weight gradient, a product of all steps. */
+static cr_dense_sizes window_sizes(const cr_contract *c)
 {
     cr_dense_sizes sizes = step_sizes(c, c->k, c->layer->in.c);
-    return (size_t)c->samples * (GATES + 2) * (size_t)c->layer->out.c * sizeof(float) +
-           c->engine->repeated_work(&sizes);
+    sizes.n *= c->layer->in.h;
+    return sizes;
+}
+
+static work lay_out(const cr_contract *c, cr_arena *arena)
+{
+    const cr_layer *layer = c->layer;
+    cr_dense_sizes sizes = window_sizes(c);
+    int64_t cells = layer->out.c;
+    work a = {.samples = c->samples, .steps = layer->in.h, .cells = layer->out.c, .k = c->k};
+    a.gates = layer->memory;
+    if (layer->memory != NULL)
+        a.c = layer->memory + (int64_t)c->samples * layer->in.h * layer->in.c;
+    a.sum = cr_arena_take(arena, c->samples * GATES * cells, sizeof *a.sum);
+    a.dh = cr_arena_take(arena, c->samples * cells, sizeof *a.dh);
+    a.dc = cr_arena_take(arena, c->samples * cells, sizeof *a.dc);
+    a.engine = cr_arena_take(arena, 1, c->engine->dense_work(&sizes, cr_engine_threads()));
+    return a;
+}
+
+static work work_of(const cr_contract *c)
+{
+    cr_arena arena = {.base = c->work, .size = SIZE_MAX};
+    return lay_out(c, &arena);
+}
+
+static size_t work_bytes(const cr_contract *c)
+{
+    cr_arena measured = {0};
+    (void)lay_out(c, &measured); /* nowhere */
+    return measured.used;
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
@@ -245,7 +257,7 @@ static void step_backward(const cr_turn *turn, const work *a, int t)
         return;
     int out = GATES * a->cells;
     cr_dense_sizes sizes = step_sizes(&turn->contract, a->k, a->steps * out);
-    turn->contract.engine->repeated_input_gradient(a->dh, turn->dx + (int64_t)t * out, turn->w,
+    turn->contract.engine->repeated_input_gradient(a->dh, turn->dx + (int64_t)t * out, turn->w_live,
                                                    &sizes, a->engine);
 }
 
@@ -271,13 +283,12 @@ static void bias_gradient(const cr_turn *turn, const work *a)
 static void backward(const cr_turn *turn)
 {
     work a = work_of(&turn->contract);
-    int out = GATES * a.cells;
     memset(a.dc, 0, (size_t)a.samples * (size_t)a.cells * sizeof(float));
     for (int t = a.steps - 1; t >= 0; t--)
         step_backward(turn, &a, t);
-    cr_dense_sizes sizes = {a.samples * a.steps, a.k, out, a.k, out, out};
+    cr_dense_sizes sizes = window_sizes(&turn->contract);
     turn->contract.engine->dense_weight_gradient(turn->dp[0], turn->kept, turn->dx, &sizes,
-                                                 turn->accumulate);
+                                                 turn->accumulate, a.engine);
     bias_gradient(turn, &a);
 }
 

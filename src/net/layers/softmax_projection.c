@@ -48,6 +48,7 @@ typedef struct work {
     double *loss;  /* [BLOCK_ROWS] of each row of a block */
     float *logits; /* [BLOCK_ROWS, V], and what becomes of them */
     bool *hit;     /* [BLOCK_ROWS] */
+    void *engine;  /* its scratch */
 } work;
 
 static int64_t rows_of(const cr_contract *c)
@@ -60,22 +61,36 @@ static int block_rows(int64_t rows)
     return rows < BLOCK_ROWS ? (int)rows : BLOCK_ROWS;
 }
 
-static work work_of(const cr_contract *c)
+/* Of a block's products. */
+static cr_dense_sizes block_sizes(const cr_contract *c, int rows)
 {
     int classes = c->layer->plan.width;
-    work a = {.rows = (int)rows_of(c), .k = c->k, .classes = classes, .db = c->work};
-    a.loss = a.db + classes;
-    a.logits = (float *)(a.loss + BLOCK_ROWS);
-    a.hit = (bool *)(a.logits + (int64_t)block_rows(a.rows) * classes);
+    return (cr_dense_sizes){rows, c->k, classes, c->k, classes, classes};
+}
+
+static work lay_out(const cr_contract *c, cr_arena *arena)
+{
+    work a = {.rows = (int)rows_of(c), .k = c->k, .classes = c->layer->plan.width};
+    cr_dense_sizes sizes = block_sizes(c, block_rows(a.rows));
+    a.db = cr_arena_take(arena, a.classes, sizeof *a.db);
+    a.loss = cr_arena_take(arena, BLOCK_ROWS, sizeof *a.loss);
+    a.hit = cr_arena_take(arena, BLOCK_ROWS, sizeof *a.hit);
+    a.logits = cr_arena_take(arena, (int64_t)sizes.n * a.classes, sizeof *a.logits);
+    a.engine = cr_arena_take(arena, 1, c->engine->dense_work(&sizes, cr_engine_threads()));
     return a;
+}
+
+static work work_of(const cr_contract *c)
+{
+    cr_arena arena = {.base = c->work, .size = SIZE_MAX};
+    return lay_out(c, &arena);
 }
 
 static size_t work_bytes(const cr_contract *c)
 {
-    size_t classes = (size_t)c->layer->plan.width;
-    size_t block = (size_t)block_rows(rows_of(c));
-    return (classes + BLOCK_ROWS) * sizeof(double) + block * classes * sizeof(float) +
-           BLOCK_ROWS * sizeof(bool);
+    cr_arena measured = {0};
+    (void)lay_out(c, &measured); /* nowhere */
+    return measured.used;
 }
 
 /* ---- a row ----------------------------------------------------------------------------------- */
@@ -155,9 +170,9 @@ static void run_row(const work *a, int row, const cr_turn *turn, int label)
 static void run_block(const cr_turn *turn, const work *a, int first, int rows)
 {
     const cr_pass *pass = turn->pass;
-    cr_dense_sizes sizes = {rows, a->k, a->classes, a->k, a->classes, a->classes};
+    cr_dense_sizes sizes = block_sizes(&turn->contract, rows);
     turn->contract.engine->dense_forward(a->logits, turn->x + (int64_t)first * a->k, turn->w,
-                                         &sizes);
+                                         &sizes, a->engine);
 #pragma omp parallel for schedule(static) if ((int64_t)rows * a->classes >= PARALLEL)
     for (int row = 0; row < rows; row++)
         run_row(a, row, turn, pass->labels[first + row]);
@@ -187,9 +202,11 @@ static void run_gradients(const cr_turn *turn, const work *a, int first, int row
 {
     const cr_engine *engine = turn->contract.engine;
     const float *x = turn->x + (int64_t)first * a->k;
-    cr_dense_sizes sizes = {rows, a->k, a->classes, a->k, a->classes, a->classes};
-    engine->dense_input_gradient(turn->dx + (int64_t)first * a->k, a->logits, turn->w, &sizes);
-    engine->dense_weight_gradient(turn->dp[0], x, a->logits, &sizes, turn->accumulate || first > 0);
+    cr_dense_sizes sizes = block_sizes(&turn->contract, rows);
+    engine->dense_input_gradient(turn->dx + (int64_t)first * a->k, a->logits, turn->w_live, &sizes,
+                                 a->engine);
+    engine->dense_weight_gradient(turn->dp[0], x, a->logits, &sizes, turn->accumulate || first > 0,
+                                  a->engine);
     sum_columns(a, rows);
 }
 
@@ -226,7 +243,20 @@ static void channel_norms(const cr_layer *layer, double *norms, const double *ro
     memcpy(norms, rows, (size_t)layer->in.c * sizeof *norms); /* a channel is one row */
 }
 
-static const cr_contraction contraction = {.channel_norms = channel_norms, .work = work_bytes};
+static int64_t prepared(const cr_contract *c, bool backward)
+{
+    cr_dense_sizes sizes = block_sizes(c, block_rows(rows_of(c)));
+    return c->engine->dense_prepared(&sizes, backward);
+}
+
+static void prepare(const cr_contract *c, float *to, const float *w, bool backward)
+{
+    cr_dense_sizes sizes = block_sizes(c, block_rows(rows_of(c)));
+    c->engine->dense_prepare(to, w, &sizes, backward);
+}
+
+static const cr_contraction contraction = {
+    .channel_norms = channel_norms, .prepared = prepared, .prepare = prepare, .work = work_bytes};
 
 static const cr_operation operation = {.ends = true, .forward = forward, .backward = backward};
 
