@@ -206,13 +206,13 @@ typedef struct cr_loss {
 typedef struct cr_turn {
     cr_contract contract;
     const cr_pass *pass;
-    const float *x;       /* [rows, k] its input; [rows, C] of one that recurs */
-    float *y;             /* [rows, OUT] */
-    const float *w;       /* [k, ..] the (prepared) kept weights, of one that contracts ... */
-    const float *w_live;  /* ... and those (prepared) for the input gradient, in the backward pass */
-    const cr_pick *pick;  /* what the contraction sums over; NULL: all, in an evaluation */
-    float *kept;          /* [rows, k] of one that recurs: that sum's terms; NULL: not wanted */
-    float *state;         /* of the first sample, this layer's; NULL: zeros */
+    const float *x;      /* [rows, k] its input; [rows, C] of one that recurs */
+    float *y;            /* [rows, OUT] */
+    const float *w;      /* [k, ..] the (prepared) kept weights, of one that contracts ... */
+    const float *w_live; /* ... and those (prepared) for the input gradient, in the backward pass */
+    const cr_pick *pick; /* what the contraction sums over; NULL: all, in an evaluation */
+    float *kept;         /* [rows, k] of one that recurs: that sum's terms; NULL: not wanted */
+    float *state;        /* of the first sample, this layer's; NULL: zeros */
     int64_t state_stride; /* floats from a sample's state to the next one's */
     const float *dy;      /* [rows, live] */
     float *dx;            /* [rows, k], or [rows, C] of one that recurs; NULL: not wanted */

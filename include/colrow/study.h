@@ -26,12 +26,12 @@ typedef struct cr_product {
 
     cr_conv_sizes sizes;
     const cr_engine *engine; /* in f32 */
-    int taps;       /* K^2 */
-    int chunk;      /* images unfolded at a time */
-    float *patches; /* [chunk OH OW, taps, n] what each output position sees */
-    float *inner;   /* [taps n, taps n] patches^T patches */
-    float *outer;   /* [taps n, taps n] W W^T */
-    cr_arena arena; /* all arrays above */
+    int taps;                /* K^2 */
+    int chunk;               /* images unfolded at a time */
+    float *patches;          /* [chunk OH OW, taps, n] what each output position sees */
+    float *inner;            /* [taps n, taps n] patches^T patches */
+    float *outer;            /* [taps n, taps n] W W^T */
+    cr_arena arena;          /* all arrays above */
 } cr_product;
 
 /* Memory for products of these sizes. The caller frees. CR_BAD_CONFIG when there are more taps and

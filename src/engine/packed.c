@@ -88,7 +88,7 @@ void cr_packed_multiply(const cr_packed_product *p)
 /* The same for one panel of which N columns are meant, fewer than 16: a tile at a time. */
 static void multiply_narrow(const cr_packed_product *p)
 {
-    float part[CR_PACKED_ROWS * CR_LANES];
+    float part[CR_PACKED_ROWS * CR_LANES] = {0};
     cr_packed_product tile = *p;
     tile.c = part;
     tile.c_row = CR_LANES;

@@ -1,6 +1,6 @@
 /*
- * precision: training with operands in bf16, on a small cnn_mnist and WRN-10-2: other losses than
- * in f32, but close to them; the same bits on 1, 2 and 3 threads, sampled too. Without an engine
+ * precision: training with operands in bf16, on a small cnn_mnist, WRN-10-2, MLP and LSTM: other
+ * losses than in f32, but close to them; the same bits on 1, 2 and 3 threads, sampled too. Without an engine
  * for it here, that is what these tests find, and pass.
  *
  * Operands are rounded to the nearest bf16 and not cut off: of positive ones, the sum of all
@@ -22,7 +22,12 @@ static const net_wish wishes[] = {
      .options = "depth=10 width=2 shortcut=projection",
      .input = {8, 8, 48},
      .classes = CLASSES,
-     .exact = {"conv0", "fc"}}};
+     .exact = {"conv0", "fc"}},
+    {.sizes = {4, {81, 70, 33, CLASSES}}}, /* an mlp */
+    {.model = "lstm",
+     .options = "hidden=35 layers=2 unroll=5 dropout=0.2",
+     .input = {5, 1, 1},
+     .classes = CLASSES}};
 
 enum { WISHES = sizeof wishes / sizeof *wishes };
 

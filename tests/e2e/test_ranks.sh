@@ -50,6 +50,14 @@ agrees backward "${sampled[@]}" 'sampling.backward={ratio: 0.3, minimum: 2, draw
 agrees tiny "${sampled[@]}" data.validation=232 network.dropout=0.2 optimizer.clip_norm=1
 if [[ -z ${COLROW_BRIEF:-} ]]; then
     agrees exact
+    # where this build and this processor have it
+    if "$COLROW" info "$CONFIGS/mlp-digits.yaml" -s precision=bf16 >/dev/null 2>&1; then
+        agrees bf16 precision=bf16
+        agrees bf16-top "${sampled[@]}" precision=bf16
+        loss() { sed -n 's/.*"train_loss": *\([0-9.e-]*\).*/\1/p' "$WORK/$1/summary.json"; }
+        check "training loss $(loss exact-1), in bf16 $(loss bf16-1)" awk \
+            "BEGIN { d = $(loss bf16-1) / $(loss exact-1) - 1; exit !(d < 0.02 && d > -0.02) }"
+    fi
     agrees meprop 'sampling.backward={method: meprop, ratio: 0.1}'
     agrees backward-tiny "${sampled[@]}" data.validation=232 'sampling.backward={ratio: 0.3}'
     agrees no-replacement "${sampled[@]}" sampling.draw=no_replacement

@@ -51,6 +51,22 @@ agrees exact
 agrees projection -s sampling.ratio=0.5
 agrees streams -s evaluate.streams=5 -s seed=2 # three micro-batches of them, on several ranks
 
+# near FOLDER FOLDER NAME SHARE: a figure of both, apart by less than that share of it
+near() {
+    local a b
+    a=$(figure "$WORK/$1" "$3") b=$(figure "$WORK/$2" "$3")
+    check "$3 of $1 and $2: $a, $b" \
+        awk "BEGIN { d = $a / $b - 1; exit !(d < $4 && d > -$4) }"
+}
+
+# bf16, where this build and this processor have it, learns what f32 does
+if "$COLROW" info "$WORK/lm.yaml" -s precision=bf16 >/dev/null 2>&1; then
+    agrees bf16 -s precision=bf16
+    near bf16-1 exact-1 train_perplexity 0.02
+    near bf16-1 exact-1 test_perplexity 0.02
+    agrees bf16-sampled -s precision=bf16 -s sampling.ratio=0.5 -s sampling.exact=[]
+fi
+
 # learning: the best guess without a look at the words before has perplexity 32
 check "perplexity $(figure "$WORK/exact-1" valid_perplexity) of a text with favourites" \
     awk "BEGIN { exit !($(figure "$WORK/exact-1" valid_perplexity) < 25) }"

@@ -85,14 +85,19 @@ void cr_onednn_dense_prepare(float *prepared, const float *w, const cr_dense_siz
 /* ---- work --------------------------------------------------------------------------------------
  * x and dy in bf16, and a scratch pad for each thread. */
 
+static int64_t rounded(int64_t side)
+{
+    enum { SIDE = 64 };
+    return (side + SIDE - 1) / SIDE * SIDE;
+}
+
 /* Of a block's primitive: room for copies of all that it works on, its sides rounded up. */
 static size_t scratch_most(int m, int n, int k)
 {
-    enum { LEAST = 1 << 18, SIDE = 64 };
-    int64_t rows = (smaller(m, ROWS_MOST) + SIDE - 1) / SIDE * SIDE;
-    int64_t columns = (smaller(n, COLUMNS_MOST) + SIDE - 1) / SIDE * SIDE;
-    int64_t terms = ((int64_t)k + SIDE - 1) / SIDE * SIDE;
-    return LEAST + cr_onednn_room(dnnl_bf16, (rows + columns) * terms) +
+    enum { LEAST = 1 << 18 };
+    int64_t rows = rounded(smaller(m, ROWS_MOST));
+    int64_t columns = rounded(smaller(n, COLUMNS_MOST));
+    return LEAST + cr_onednn_room(dnnl_bf16, (rows + columns) * rounded(k)) +
            cr_onednn_room(dnnl_f32, rows * columns);
 }
 

@@ -81,10 +81,7 @@ static work lay_out(const cr_contract *c, cr_arena *arena)
     cr_dense_sizes sizes = window_sizes(c);
     int64_t cells = layer->out.c;
     work a = {.samples = c->samples, .steps = layer->in.h, .cells = layer->out.c, .k = c->k};
-    a.gates = layer->memory;
-    if (layer->memory != NULL)
-        a.c = layer->memory + (int64_t)c->samples * layer->in.h * layer->in.c;
-    a.sum = cr_arena_take(arena, c->samples * GATES * cells, sizeof *a.sum);
+    a.sum = cr_arena_take(arena, c->samples * cells * GATES, sizeof *a.sum);
     a.dh = cr_arena_take(arena, c->samples * cells, sizeof *a.dh);
     a.dc = cr_arena_take(arena, c->samples * cells, sizeof *a.dc);
     a.engine = cr_arena_take(arena, 1, c->engine->dense_work(&sizes, cr_engine_threads()));
@@ -93,8 +90,12 @@ static work lay_out(const cr_contract *c, cr_arena *arena)
 
 static work work_of(const cr_contract *c)
 {
+    const cr_layer *layer = c->layer;
     cr_arena arena = {.base = c->work, .size = SIZE_MAX};
-    return lay_out(c, &arena);
+    work a = lay_out(c, &arena);
+    a.gates = layer->memory;
+    a.c = layer->memory + (int64_t)c->samples * layer->in.h * layer->in.c;
+    return a;
 }
 
 static size_t work_bytes(const cr_contract *c)
