@@ -4,6 +4,11 @@
  * The cut depends on the sizes alone, so the bits do not depend on the number of threads.
  *
  * Weights are rounded once a step, for the forward product in strips of the columns of a block.
+ *
+ * Measured with 2.6.3 on Zen 4, which has no AMX, two threads: 280 to 370 GFLOP/s with 256 and more
+ * rows and 300 and more columns and terms, 1.2 to 1.9 times f32 (dense.c of the engine); 190 to 240
+ * for 20 rows by [650, 2600], 1.1 to 1.3 times; but with 50 rows by [200, 200], where primitives
+ * are asked for as long as they run, 0.5 to 0.9 times.
  */
 #include "dense.h"
 
