@@ -333,9 +333,9 @@ static void empty_sizes(void **state)
     check_sizes(&(dimensions){3, 7, 0, 4});
 }
 
-/* Sizes that the openblas engine cuts into panels along rows, along columns, and along both. */
-static const dimensions large[] = {
-    {500, 150, 70, 0}, {40, 313, 400, 5}, {200, 230, 210, 3}, {8, 784, 800, 0}};
+/* Sizes that engines cut along rows, columns and terms, one or several of them. */
+static const dimensions large[] = {{500, 150, 70, 0}, {40, 313, 400, 5}, {200, 230, 210, 3},
+                                   {8, 784, 800, 0},  {450, 790, 20, 3}, {900, 35, 20, 1}};
 
 enum { LARGE = sizeof large / sizeof *large };
 
