@@ -1,7 +1,7 @@
 /*
  * precision: training with operands in bf16, on a small cnn_mnist, WRN-10-2, MLP and LSTM: other
- * losses than in f32, but close to them; the same bits on 1, 2 and 3 threads, sampled too. Without an engine
- * for it here, that is what these tests find, and pass.
+ * losses than in f32, but close to them; the same bits on 1, 2 and 3 threads, sampled too. Without
+ * an engine for it here, that is what these tests find, and pass.
  *
  * Operands are rounded to the nearest bf16 and not cut off: of positive ones, the sum of all
  * results must not come out low.
