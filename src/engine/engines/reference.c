@@ -2,23 +2,9 @@
  * reference: the contractions as their definitions read, summed in double. Slow; the oracle that
  * every other engine is compared with.
  */
-#include "colrow/engine.h"
+#include "dense.h"
 
 #include <string.h>
-
-static int64_t dense_prepared(const cr_dense_sizes *sizes, bool backward)
-{
-    (void)sizes;
-    (void)backward;
-    return 0;
-}
-
-static size_t dense_work(const cr_dense_sizes *sizes, int threads)
-{
-    (void)sizes;
-    (void)threads;
-    return 0;
-}
 
 /* Y_bo = sum_i X_bi W_io */
 static void dense_forward(float *y, const float *x, const float *w, const cr_dense_sizes *sizes,
@@ -202,8 +188,8 @@ static size_t conv_work(const cr_conv_sizes *sizes, int threads)
 const cr_engine cr_engine_reference = {
     .name = "reference",
     .precision = "f32",
-    .dense_prepared = dense_prepared,
-    .dense_work = dense_work,
+    .dense_prepared = cr_dense_prepared,
+    .dense_work = cr_dense_work,
     .dense_forward = dense_forward,
     .dense_input_gradient = dense_input_gradient,
     .dense_weight_gradient = dense_weight_gradient,
