@@ -8,7 +8,7 @@
 
 #include "bench.h"
 
-#include <dnnl.h>
+#include <oneapi/dnnl/dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include "colrow/engine.h"
 
-#include <dnnl.h>
+#include <oneapi/dnnl/dnnl.h>
 
 typedef enum cr_onednn_product {
     CR_ONEDNN_FORWARD,
