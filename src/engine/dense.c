@@ -1,8 +1,8 @@
 /*
- * dense: Y = X W, dX = dY W^T and dW (+)= X^T dY. Of the right operand a panel of 16 columns at a
- * time is packed, K_MOST rows of it, and the rows of the left one that fit in the cache beside it
- * pass by (packed.c). Threads share out blocks of rows and panels; the cut depends on the sizes
- * alone, and so do the bits.
+ * dense: Y = X W, dX = dY W^T and dW (+)= X^T dY. Of the right operand a panel or two of 16 columns
+ * are packed at a time, K_MOST rows of it, and the rows of the left one that fit in the cache
+ * beside it pass by (packed.c). Threads share out blocks of rows and panels; the cut depends on the
+ * sizes alone, and so do the bits.
  *
  * Measured on Zen 4 with two threads, sizes of the MLP and the language model (50 to 700 rows; 200
  * to 10,000 columns and terms): 136 to 217 GFLOP/s, where panels of C by OpenBLAS 0.3.21, which
@@ -32,25 +32,30 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* Rows `row` on of a panel of C, (+)= their sum over the terms from `first` on. */
+/* C's rows and columns from `row` and `column` on, so many, (+)= their sum over the terms from
+ * `first` on. */
 static void multiply_part(const product *p, int row, int rows, int column, int first)
 {
-    float panel[K_MOST * CR_LANES];
-    int columns = smaller(CR_LANES, p->n - column);
+    float panels[CR_PACKED_PANELS][K_MOST * CR_LANES];
+    int columns = smaller(CR_PACKED_COLUMNS, p->n - column);
     int k = smaller(K_MOST, p->k - first);
-    cr_pack_panel(panel, p->b + first * p->b_row + column * p->b_column, k, columns, p->b_row,
-                  p->b_column);
-    cr_packed_panel(&(cr_packed_product){.m = smaller(rows, p->m - row),
-                                         .n = columns,
-                                         .k = k,
-                                         .a = p->a + row * p->a_row + first * p->a_column,
-                                         .b = panel,
-                                         .c = p->c + row * p->c_row + column,
-                                         .a_row = p->a_row,
-                                         .a_column = p->a_column,
-                                         .b_row = CR_LANES,
-                                         .c_row = p->c_row,
-                                         .add = p->add || first > 0});
+    const float *b = p->b + first * p->b_row + column * p->b_column;
+    for (int at = 0; at < columns; at += CR_LANES)
+        cr_pack_panel(panels[at / CR_LANES], b + at * p->b_column, k,
+                      smaller(CR_LANES, columns - at), p->b_row, p->b_column);
+    cr_packed_within(&(cr_packed_product){.m = smaller(rows, p->m - row),
+                                          .n = columns,
+                                          .k = k,
+                                          .a = p->a + row * p->a_row + first * p->a_column,
+                                          .b = panels[0],
+                                          .c = p->c + row * p->c_row + column,
+                                          .a_row = p->a_row,
+                                          .a_column = p->a_column,
+                                          .b_panel = sizeof panels[0] / sizeof(float),
+                                          .b_row = CR_LANES,
+                                          .c_panel = CR_LANES,
+                                          .c_row = p->c_row,
+                                          .add = p->add || first > 0});
 }
 
 /* ---- a product ------------------------------------------------------------------------------- */
@@ -77,13 +82,13 @@ static void multiply(product p)
     if (p.m == 0 || p.n == 0 || p.k == 0)
         return;
     int rows = block_rows(&p);
-    int panels = cr_panels(p.n);
-    int parts = (p.m + rows - 1) / rows * panels;
+    int across = (p.n + CR_PACKED_COLUMNS - 1) / CR_PACKED_COLUMNS;
+    int parts = (p.m + rows - 1) / rows * across;
 #pragma omp parallel if ((int64_t)p.m * p.n * p.k >= PARALLEL_MACS)
     for (int first = 0; first < p.k; first += K_MOST) {
 #pragma omp for schedule(static) nowait
         for (int part = 0; part < parts; part++)
-            multiply_part(&p, part / panels * rows, rows, part % panels * CR_LANES, first);
+            multiply_part(&p, part / across * rows, rows, part % across * CR_PACKED_COLUMNS, first);
     }
 }
 

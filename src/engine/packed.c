@@ -1,12 +1,14 @@
 /*
- * packed: the product of a row-major A and a packed B by a register tile of ROWS x 16, in C that
- * compilers turn into fused multiply-adds of whole registers (this file is compiled with
- * -ffp-contract=fast). A panel of B stays in cache while the rows of A pass by.
+ * packed: the product of a row-major A and a packed B by a register tile of ROWS x PANELS x 16, in
+ * C that compilers turn into fused multiply-adds of whole registers (this file is compiled with
+ * -ffp-contract=fast). The panels of B stay in cache while the rows of A pass by.
  *
- * Measured on Zen 4 (one thread, K and N of 96 to 640, 36 to 640 rows; peak 116 GFLOP/s): tiles of
- * 8 x 16 have 107 to 112 GFLOP/s, of 6 x 16 99 to 110, of 12 and 16 x 16 as many as 8; compiled for
- * AVX2 6 x 16 has 99 to 111, 8 x 16 only 58 to 65. Whether a column of A is contiguous or not makes
- * no difference. OpenBLAS 0.3.21 has 78 to 91 at these sizes.
+ * Measured with one thread, K and N of 32 to 640, 24 to 128 rows. On Zen 5 (two multiply-adds and
+ * two loads a cycle; peak 283 GFLOP/s) tiles of 8 x 32 have 240 to 272 GFLOP/s, of 8 x 16, whose 9
+ * loads for 8 multiply-adds are in their way, 208 to 238; gcc 12 keeps no larger ones in registers.
+ * On Zen 4 (one multiply-add; peak 116) 8 x 16 has 107 to 112, 6 x 16 99 to 110, 12 and 16 x 16 as
+ * many as 8; compiled for AVX2 6 x 16 has 99 to 111, 8 x 16 only 58 to 65. Whether a column of A is
+ * contiguous or not makes no difference. OpenBLAS 0.3.21 has 78 to 91 there.
  */
 #include "packed.h"
 
@@ -33,59 +35,64 @@ CR_INLINE void put(float *c, const lane sum, bool add)
         c[l] = add ? c[l] + sum[l] : sum[l];
 }
 
-/* c [rows, 16] (+)= a [rows, K] b [K, 16], `rows` a number that the compiler knows, at most
- * CR_PACKED_ROWS. The pointers move: with indices compilers keep the sums in memory. C is read
+/* c (+)= a [rows, K] b for so many panels of b and c; `rows` and `panels` are numbers that the
+ * compiler knows. The pointers move: with indices compilers keep the sums in memory. C is read
  * last, when it has arrived. */
 CR_INLINE void multiply_tile(float *restrict c, const float *a, const float *b,
-                             const cr_packed_product *p, const int rows)
+                             const cr_packed_product *p, const int rows, const int panels)
 {
     int64_t a_row = p->a_row;
     int64_t a_column = p->a_column;
     int64_t b_row = p->b_row;
+    int64_t b_panel = p->b_panel;
     int64_t c_row = p->c_row;
-    lane sum[CR_PACKED_ROWS];
-    for (int r = 0; r < rows; r++)
+    lane sum[CR_PACKED_PANELS][CR_PACKED_ROWS];
+    for (int q = 0; q < panels; q++)
+        for (int r = 0; r < rows; r++)
 #pragma omp simd
-        for (int l = 0; l < CR_LANES; l++)
-            sum[r][l] = 0;
+            for (int l = 0; l < CR_LANES; l++)
+                sum[q][r][l] = 0;
     for (int i = p->k; i > 0; i--, a += a_column, b += b_row)
-        add_outer(sum, a, a_row, b, rows);
-    if (p->add)
+        for (int q = 0; q < panels; q++)
+            add_outer(sum[q], a, a_row, b + q * b_panel, rows);
+    for (int q = 0; q < panels; q++)
         for (int r = 0; r < rows; r++)
-            put(c + r * c_row, sum[r], true);
-    else
-        for (int r = 0; r < rows; r++)
-            put(c + r * c_row, sum[r], false);
+            if (p->add)
+                put(c + q * p->c_panel + r * c_row, sum[q][r], true);
+            else
+                put(c + q * p->c_panel + r * c_row, sum[q][r], false);
 }
 
-/* A panel's rows from `row` on in tiles of so many, while they fill one; the first row left. */
-#define MULTIPLY_TILES(name, rows)                                                                 \
-    static int name(const cr_packed_product *p, int panel, int row)                                \
-    {                                                                                              \
-        float *c = p->c + panel * p->c_panel;                                                      \
-        const float *b = p->b + panel * p->b_panel;                                                \
-        for (; row + (rows) <= p->m; row += (rows))                                                \
-            multiply_tile(c + row * p->c_row, p->a + row * p->a_row, b, p, rows);                  \
-        return row;                                                                                \
-    }
+/* Rows from `row` on of some panels in tiles of `rows`, while they fill one; the first row left. */
+CR_INLINE int multiply_rows(const cr_packed_product *p, int panel, int row, const int rows,
+                            const int panels)
+{
+    float *c = p->c + panel * p->c_panel;
+    const float *b = p->b + panel * p->b_panel;
+    for (; row + rows <= p->m; row += rows)
+        multiply_tile(c + row * p->c_row, p->a + row * p->a_row, b, p, rows, panels);
+    return row;
+}
 
-MULTIPLY_TILES(multiply_whole, CR_PACKED_ROWS)
-MULTIPLY_TILES(multiply_fours, 4)
-MULTIPLY_TILES(multiply_pairs, 2)
-MULTIPLY_TILES(multiply_single, 1)
+CR_INLINE void multiply_panels(const cr_packed_product *p, int panel, const int panels)
+{
+    int row = multiply_rows(p, panel, 0, CR_PACKED_ROWS, panels);
+    row = multiply_rows(p, panel, row, 4, panels);
+    row = multiply_rows(p, panel, row, 2, panels);
+    (void)multiply_rows(p, panel, row, 1, panels); /* the last */
+}
 
 void cr_packed_multiply(const cr_packed_product *p)
 {
+    int panel = 0;
     cr_tick();
-    for (int panel = 0; panel < cr_panels(p->n); panel++) {
-        int row = multiply_whole(p, panel, 0);
-        row = multiply_fours(p, panel, row);
-        row = multiply_pairs(p, panel, row);
-        (void)multiply_single(p, panel, row); /* the last */
-    }
+    for (; panel + CR_PACKED_PANELS <= cr_panels(p->n); panel += CR_PACKED_PANELS)
+        multiply_panels(p, panel, CR_PACKED_PANELS);
+    for (; panel < cr_panels(p->n); panel++)
+        multiply_panels(p, panel, 1);
 }
 
-/* The same for one panel of which N columns are meant, fewer than 16: a tile at a time. */
+/* One panel of which N columns are meant, fewer than 16: a tile at a time. */
 static void multiply_narrow(const cr_packed_product *p)
 {
     float part[CR_PACKED_ROWS * CR_LANES] = {0};
@@ -105,12 +112,18 @@ static void multiply_narrow(const cr_packed_product *p)
     }
 }
 
-void cr_packed_panel(const cr_packed_product *p)
+void cr_packed_within(const cr_packed_product *p)
 {
-    if (p->n == CR_LANES)
-        cr_packed_multiply(p);
-    else
-        multiply_narrow(p);
+    int whole = p->n / CR_LANES;
+    cr_packed_product part = *p;
+    part.n = whole * CR_LANES;
+    if (whole > 0)
+        cr_packed_multiply(&part);
+    part.n = p->n - part.n;
+    part.b += whole * p->b_panel;
+    part.c += whole * p->c_panel;
+    if (part.n > 0)
+        multiply_narrow(&part);
 }
 
 /* Rows of b are contiguous. */

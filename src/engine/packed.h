@@ -43,9 +43,8 @@ typedef struct cr_packed_product {
 /* By the calling thread alone. An element's terms are summed in their order, whatever M and N. */
 void cr_packed_multiply(const cr_packed_product *product);
 
-/* One panel, N at most CR_LANES; there is room for C as it is, nothing behind its columns changes.
- */
-void cr_packed_panel(const cr_packed_product *product);
+/* The same for a C that has room for N columns only: nothing behind them changes. */
+void cr_packed_within(const cr_packed_product *product);
 
 /* panel [K, CR_LANES] = b [K, columns], at most CR_LANES, and the last column again beyond it. One
  * of the strides, floats from one row or column to the next, is 1. */

@@ -9,13 +9,14 @@
 
 enum { CR_LANES = 16 }; /* columns of a panel; floats of the widest vector register */
 
-/* Rows that are computed together: as many as leave the sums in registers, of which AVX-512 has 32
- * of 16 floats, others at most 16 of 8. */
+/* Rows, and panels of columns, that are computed together: as many as leave the sums in registers,
+ * of which AVX-512 has 32 of 16 floats, others at most 16 of 8. */
 #ifdef __AVX512F__
-enum { CR_PACKED_ROWS = 8 };
+enum { CR_PACKED_ROWS = 8, CR_PACKED_PANELS = 2 };
 #else
-enum { CR_PACKED_ROWS = 6 };
+enum { CR_PACKED_ROWS = 6, CR_PACKED_PANELS = 1 };
 #endif
+enum { CR_PACKED_COLUMNS = CR_PACKED_PANELS * CR_LANES };
 
 /* Stores that go round the caches, for what is written by one thread and read by others much later.
  */

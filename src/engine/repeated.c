@@ -42,17 +42,22 @@ static void multiply(float *c, int ldc, const float *a, int lda, const float *pa
                      int k)
 {
 #pragma omp parallel for schedule(static) if ((int64_t)m * n * k >= PARALLEL_MACS)
-    for (int column = 0; column < n; column += CR_LANES)
-        cr_packed_panel(&(cr_packed_product){.m = m,
-                                             .n = n - column < CR_LANES ? n - column : CR_LANES,
-                                             .k = k,
-                                             .a = a,
-                                             .b = packed + (int64_t)column * k,
-                                             .c = c + column,
-                                             .a_row = lda,
-                                             .a_column = 1,
-                                             .b_row = CR_LANES,
-                                             .c_row = ldc});
+    for (int column = 0; column < n; column += CR_PACKED_COLUMNS) {
+        int left = n - column;
+        cr_packed_within(
+            &(cr_packed_product){.m = m,
+                                 .n = left < CR_PACKED_COLUMNS ? left : CR_PACKED_COLUMNS,
+                                 .k = k,
+                                 .a = a,
+                                 .b = packed + (int64_t)column * k,
+                                 .c = c + column,
+                                 .a_row = lda,
+                                 .a_column = 1,
+                                 .b_panel = (int64_t)k * CR_LANES,
+                                 .b_row = CR_LANES,
+                                 .c_panel = CR_LANES,
+                                 .c_row = ldc});
+    }
 }
 
 void cr_repeated_forward(float *y, const float *x, const float *prepared,
