@@ -16,23 +16,43 @@
 
 #include <string.h>
 
-typedef float lane[CR_LANES];
+/* As wide as a register; a row of a panel is PARTS of them. */
+typedef CR_VECTOR(float, CR_REGISTER) vector;
+enum { PARTS = CR_LANES / CR_REGISTER };
 
-/* sum [rows] += column of A, `row` floats between rows, times a row of the panel */
-CR_INLINE void add_outer(lane *sum, const float *a, int64_t row, const float *b, const int rows)
+CR_INLINE vector read_vector(const float *from)
 {
-    for (int r = 0; r < rows; r++)
-#pragma omp simd
-        for (int l = 0; l < CR_LANES; l++)
-            sum[r][l] += a[r * row] * b[l];
+    vector value;
+    memcpy(&value, from, sizeof value);
+    return value;
 }
 
-/* c [16] (+)= sum [16] */
-CR_INLINE void put(float *c, const lane sum, bool add)
+/* sum [rows, 16] += column of A, `row` floats between rows, times a row of the panel */
+CR_INLINE void add_outer(vector sum[][PARTS], const float *a, int64_t row, const float *b,
+                         const int rows)
 {
-#pragma omp simd
-    for (int l = 0; l < CR_LANES; l++)
-        c[l] = add ? c[l] + sum[l] : sum[l];
+    vector parts[PARTS];
+    CR_UNROLL
+    for (int i = 0; i < PARTS; i++)
+        parts[i] = read_vector(b + i * CR_REGISTER);
+    CR_UNROLL
+    for (int r = 0; r < rows; r++)
+        CR_UNROLL
+    for (int i = 0; i < PARTS; i++)
+        sum[r][i] += a[r * row] * parts[i];
+}
+
+/* c [rows, 16] (+)= sum [rows, 16] */
+CR_INLINE void put(float *c, int64_t row, vector sum[][PARTS], bool add, const int rows)
+{
+    CR_UNROLL
+    for (int r = 0; r < rows; r++)
+        CR_UNROLL
+    for (int i = 0; i < PARTS; i++) {
+        float *to = c + r * row + i * CR_REGISTER;
+        vector value = add ? read_vector(to) + sum[r][i] : sum[r][i];
+        memcpy(to, &value, sizeof value);
+    }
 }
 
 /* c (+)= a [rows, K] b for so many panels of b and c; `rows` and `panels` are numbers that the
@@ -45,22 +65,17 @@ CR_INLINE void multiply_tile(float *restrict c, const float *a, const float *b,
     int64_t a_column = p->a_column;
     int64_t b_row = p->b_row;
     int64_t b_panel = p->b_panel;
-    int64_t c_row = p->c_row;
-    lane sum[CR_PACKED_PANELS][CR_PACKED_ROWS];
-    for (int q = 0; q < panels; q++)
-        for (int r = 0; r < rows; r++)
-#pragma omp simd
-            for (int l = 0; l < CR_LANES; l++)
-                sum[q][r][l] = 0;
-    for (int i = p->k; i > 0; i--, a += a_column, b += b_row)
+    vector sum[CR_PACKED_PANELS][CR_PACKED_ROWS][PARTS] = {{{{0}}}};
+    for (int i = p->k; i > 0; i--, a += a_column, b += b_row) {
+        CR_UNROLL
         for (int q = 0; q < panels; q++)
             add_outer(sum[q], a, a_row, b + q * b_panel, rows);
-    for (int q = 0; q < panels; q++)
-        for (int r = 0; r < rows; r++)
-            if (p->add)
-                put(c + q * p->c_panel + r * c_row, sum[q][r], true);
-            else
-                put(c + q * p->c_panel + r * c_row, sum[q][r], false);
+    }
+    for (int q = 0; q < panels; q++, c += p->c_panel)
+        if (p->add)
+            put(c, p->c_row, sum[q], true, rows);
+        else
+            put(c, p->c_row, sum[q], false, rows);
 }
 
 /* Rows from `row` on of some panels in tiles of `rows`, while they fill one; the first row left. */

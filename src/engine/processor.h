@@ -9,6 +9,15 @@
 
 enum { CR_LANES = 16 }; /* columns of a panel; floats of the widest vector register */
 
+/* Floats of a vector register. */
+#if defined(__AVX512F__)
+enum { CR_REGISTER = 16 };
+#elif defined(__AVX__)
+enum { CR_REGISTER = 8 };
+#else
+enum { CR_REGISTER = 4 };
+#endif
+
 /* Rows, and panels of columns, that are computed together: as many as leave the sums in registers,
  * of which AVX-512 has 32 of 16 floats, others at most 16 of 8. */
 #ifdef __AVX512F__

@@ -18,8 +18,9 @@
 #include <string.h>
 
 enum {
-    TILES = 128, /* of a block: the more, the less often dU is read and written; V and D should stay
-                  * in cache. Measured with 64 to 192 and 16 to 640 channels. */
+    TILES = 128, /* of a block, but for whole rows of the products: the more, the less often dU is
+                  * read and written; V and D should stay in cache. Measured with 64 to 192 and 16
+                  * to 640 channels. */
     GROUP = 2    /* panels of output channels that are taken together while V passes by */
 };
 
@@ -211,7 +212,7 @@ void cr_winograd_weight_gradient(float *dw, const float *x, const float *dy,
 
 int64_t cr_winograd_weight_gradient_work(const cr_conv_sizes *sizes, int threads)
 {
-    int64_t planes = planes_size(sizes, TILES);
+    int64_t planes = planes_size(sizes, cr_packed_rows(TILES));
     int64_t du = (int64_t)threads * GROUP * panel_size(sizes);
     if (cr_tiling_of(sizes, false, NULL).count > TILES)
         du = larger(du, cr_partial_room(gradient_size(sizes)));

@@ -176,6 +176,8 @@ static void larger_sizes(void **state)
     check_sizes(&(dimensions){2, 20, 21, 33, 70, 3, 1, true});
     check_sizes(&(dimensions){3, 16, 17, 70, 33, 3, 1, true});
     check_sizes(&(dimensions){1, 28, 28, 48, 32, 3, 1, false});
+    check_sizes(&(dimensions){2, 32, 32, 33, 17, 3, 1, true}); /* 128 and 127 Winograd tiles */
+    check_sizes(&(dimensions){127, 4, 4, 17, 33, 3, 1, true});
     check_sizes(&(dimensions){2, 20, 21, 33, 75, 5, 1, true});
     check_sizes(&(dimensions){3, 15, 17, 70, 33, 5, 1, false});
     check_sizes(&(dimensions){2, 24, 25, 20, 18, 5, 2, true});
