@@ -14,9 +14,16 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { SIDE_MOST = 9, HELD = 27 /* lanes; AVX-512 has registers for 32 */ };
+enum { SIDE_MOST = 9 };
 
-typedef CR_VECTOR(float, CR_LANES) lane; /* so many channels of one position */
+/* Lanes that are held in registers, of which AVX-512 has 32, others 16. */
+#ifdef __AVX512F__
+enum { HELD = 27 };
+#else
+enum { HELD = 12 };
+#endif
+
+typedef CR_VECTOR(float, CR_REGISTER) lane; /* so many channels of one position */
 
 /* out = L in */
 typedef void matrix(lane *out, const lane *in);
@@ -40,10 +47,10 @@ CR_INLINE void map_row(float *const *out, int64_t to_c, const lane *held, matrix
             memcpy(out[j] + to_c, &line[j], sizeof(lane));
 }
 
-/* The channels of a lane, `from_c` floats from the start of each in and `to_c` from that of each
- * out: out [to, to] = L in [from, from] L^T */
-CR_INLINE void map(float *const *out, const float *const *in, int64_t to_c, int64_t from_c,
-                   matrix *apply, int to, int from, bool partial)
+/* The channels of a register, `from_c` floats from the start of each in and `to_c` from that of
+ * each out: out [to, to] = L in [from, from] L^T */
+CR_INLINE void map_lane(float *const *out, const float *const *in, int64_t to_c, int64_t from_c,
+                        matrix *apply, int to, int from, bool partial)
 {
     const int most = HELD / from;
     CR_UNROLL
@@ -65,6 +72,14 @@ CR_INLINE void map(float *const *out, const float *const *in, int64_t to_c, int6
         for (int i = 0; i < rows; i++)
             map_row(out + (int64_t)(first + i) * to, to_c, held[i], apply, to, partial);
     }
+}
+
+/* The same for CR_LANES channels. */
+CR_INLINE void map(float *const *out, const float *const *in, int64_t to_c, int64_t from_c,
+                   matrix *apply, int to, int from, bool partial)
+{
+    for (int c = 0; c < CR_LANES; c += CR_REGISTER)
+        map_lane(out, in, to_c + c, from_c + c, apply, to, from, partial);
 }
 
 #endif
