@@ -18,6 +18,7 @@
  * another, changes no sum.
  */
 #include "convolution.h"
+#include "each.h"
 #include "packed.h"
 #include "winograd_gradient.h"
 #include "winograd_tiles.h"
@@ -141,40 +142,62 @@ static void prepare(float *u, const float *w, const cr_conv_sizes *sizes, bool b
 /* ---- forward and input gradient ----------------------------------------------------------------
  */
 
+/* Tiles from `first` on, and where their transforms are. */
+typedef struct block {
+    const cr_tiling *t;
+    int64_t first;
+    int tiles;
+    const float *x, *u;
+    float *y;
+    cr_planes v, m;
+} block;
+
+static void read_tile(void *self, int i)
+{
+    const block *b = self;
+    cr_tile_input(&b->v, i, b->t, b->first + i, b->x);
+}
+
+static void multiply_frequency(void *self, int f)
+{
+    const block *b = self;
+    const cr_conv_sizes *s = &b->t->sizes;
+    int64_t plane = (int64_t)s->in * cr_packed_columns(s->out);
+    cr_packed_multiply(&(cr_packed_product){.m = b->tiles,
+                                            .n = s->out,
+                                            .k = s->in,
+                                            .a = b->v.frequency[f],
+                                            .b = b->u + cr_winograd_plane(b->t->maps, f) * plane,
+                                            .c = b->m.frequency[f],
+                                            .a_row = s->in,
+                                            .a_column = 1,
+                                            .b_panel = (int64_t)s->in * CR_LANES,
+                                            .b_row = CR_LANES,
+                                            .c_panel = CR_LANES,
+                                            .c_row = b->m.row});
+}
+
+static void write_tile(void *self, int i)
+{
+    const block *b = self;
+    cr_tile_output(b->y, b->t, b->first + i, &b->m, i);
+}
+
 /* The block's y, by all threads or, inside a parallel region, by this one. */
 static void convolve_block(float *y, const float *x, const float *u, const cr_tiling *t,
                            int64_t first, float *space)
 {
     const cr_conv_sizes *s = &t->sizes;
-    int block = cr_tiling_block(t, block_target(s));
-    int tiles = (int)(t->count - first < block ? t->count - first : block);
+    int most = cr_tiling_block(t, block_target(s));
     int row = cr_packed_columns(s->out);
     int count = cr_winograd_frequencies(t->maps);
-    int64_t plane = (int64_t)s->in * row;
-    cr_planes v = cr_planes_at(space, count, block, s->in, s->in);
-    cr_planes m =
-        cr_planes_at(space + cr_planes_size(count, block, s->in), count, block, s->out, row);
-    bool share = omp_get_max_threads() > 1 && !omp_in_parallel();
-#pragma omp parallel for schedule(static) if (share)
-    for (int i = 0; i < tiles; i++)
-        cr_tile_input(&v, i, t, first + i, x);
-#pragma omp parallel for schedule(static) if (share)
-    for (int f = 0; f < count; f++)
-        cr_packed_multiply(&(cr_packed_product){.m = tiles,
-                                                .n = s->out,
-                                                .k = s->in,
-                                                .a = v.frequency[f],
-                                                .b = u + cr_winograd_plane(t->maps, f) * plane,
-                                                .c = m.frequency[f],
-                                                .a_row = s->in,
-                                                .a_column = 1,
-                                                .b_panel = (int64_t)s->in * CR_LANES,
-                                                .b_row = CR_LANES,
-                                                .c_panel = CR_LANES,
-                                                .c_row = row});
-#pragma omp parallel for schedule(static) if (share)
-    for (int i = 0; i < tiles; i++)
-        cr_tile_output(y, t, first + i, &m, i);
+    block b = {.t = t, .first = first, .x = x, .u = u, .y = y};
+    b.tiles = (int)(t->count - first < most ? t->count - first : most);
+    b.v = cr_planes_at(space, count, most, s->in, s->in);
+    b.m = cr_planes_at(space + cr_planes_size(count, most, s->in), count, most, s->out, row);
+    cr_each(b.tiles, read_tile, &b);
+    cr_each(count, multiply_frequency, &b);
+    cr_each(b.tiles, write_tile, &b);
 }
 
 /* y [N, OH, OW, OUT] (+)= of x [N, H, W, IN], or dx of dy, by tiles that want zeros still */
@@ -184,12 +207,12 @@ static void convolve(float *y, const float *x, const float *u, cr_tiling t, void
     float *space = zeros + zeros_size(&t.sizes);
     memset(zeros, 0, (size_t)zeros_size(&t.sizes) * sizeof(float));
     t.zeros = zeros;
-    int block = cr_tiling_block(&t, block_target(&t.sizes));
+    int tiles = cr_tiling_block(&t, block_target(&t.sizes));
     int threads = omp_get_max_threads();
     bool share =
-        threads > 1 && t.count >= (int64_t)2 * threads * block; /* enough blocks for each */
+        threads > 1 && t.count >= (int64_t)2 * threads * tiles; /* enough blocks for each */
 #pragma omp parallel for schedule(dynamic) if (share)
-    for (int64_t first = 0; first < t.count; first += block)
+    for (int64_t first = 0; first < t.count; first += tiles)
         convolve_block(y, x, u, &t, first, space + omp_get_thread_num() * block_size(&t));
 }
 

@@ -10,6 +10,7 @@
  */
 #include "winograd_gradient.h"
 
+#include "each.h"
 #include "packed.h"
 #include "partial.h"
 #include "winograd_tiles.h"
@@ -71,50 +72,57 @@ static int64_t planes_size(const cr_conv_sizes *s, int tiles)
 
 /* A block of tiles, transformed. */
 typedef struct block {
-    const cr_conv_sizes *sizes;
-    const cr_winograd *maps;
-    cr_planes v, d; /* in panels */
+    const cr_tiling *t;
+    const float *x, *dy;
+    int64_t first;
     int tiles;
+    cr_planes v, d; /* in panels */
 } block;
+
+static void read_tile(void *self, int i)
+{
+    const block *b = self;
+    cr_tile_input(&b->v, i, b->t, b->first + i, b->x);
+    cr_tile_output_gradient(&b->d, i, b->t, b->first + i, b->dy);
+}
 
 /* By all threads or, inside a parallel region, by this one. */
 static block transform(const float *x, const float *dy, const cr_tiling *t, int64_t first,
                        int tiles, float *space)
 {
     const cr_conv_sizes *s = &t->sizes;
-    block b = {.sizes = s, .maps = t->maps, .tiles = (int)smaller(tiles, t->count - first)};
+    block b = {.t = t, .x = x, .dy = dy, .first = first};
     int count = cr_winograd_frequencies(t->maps);
+    b.tiles = (int)smaller(tiles, t->count - first);
     b.v = cr_planes_panels(space, count, tiles, s->in);
     b.d = cr_planes_panels(space + cr_planes_size(count, tiles, cr_packed_columns(s->in)), count,
                            tiles, s->out);
-#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1 && !omp_in_parallel())
-    for (int i = 0; i < b.tiles; i++) {
-        cr_tile_input(&b.v, i, t, first + i, x);
-        cr_tile_output_gradient(&b.d, i, t, first + i, dy);
-    }
+    cr_each(b.tiles, read_tile, &b);
     return b;
 }
 
 /* dU of `panels` panels of output channels from `panel` on (+)= V^T D */
 static void multiply_panels(float *du, const block *b, int panel, int panels, bool add)
 {
-    int64_t plane = plane_size(b->sizes);
+    const cr_conv_sizes *s = &b->t->sizes;
+    int64_t plane = plane_size(s);
     for (int f = 0; f < b->v.count; f++) {
-        float *sum = du + cr_winograd_plane(b->maps, f) * plane;
-        for (int row = 0; row < cr_panels(b->sizes->in); row++)
-            cr_packed_multiply(&(cr_packed_product){.m = CR_LANES,
-                                                    .n = panels * CR_LANES,
-                                                    .k = b->tiles,
-                                                    .a = b->v.frequency[f] + row * b->v.panel,
-                                                    .b = b->d.frequency[f] + panel * b->d.panel,
-                                                    .c = sum + (int64_t)row * CR_LANES * CR_LANES,
-                                                    .a_row = 1,
-                                                    .a_column = CR_LANES,
-                                                    .b_panel = b->d.panel,
-                                                    .b_row = CR_LANES,
-                                                    .c_panel = panel_size(b->sizes),
-                                                    .c_row = CR_LANES,
-                                                    .add = add || !cr_winograd_first(b->maps, f)});
+        float *sum = du + cr_winograd_plane(b->t->maps, f) * plane;
+        for (int row = 0; row < cr_panels(s->in); row++)
+            cr_packed_multiply(
+                &(cr_packed_product){.m = CR_LANES,
+                                     .n = panels * CR_LANES,
+                                     .k = b->tiles,
+                                     .a = b->v.frequency[f] + row * b->v.panel,
+                                     .b = b->d.frequency[f] + panel * b->d.panel,
+                                     .c = sum + (int64_t)row * CR_LANES * CR_LANES,
+                                     .a_row = 1,
+                                     .a_column = CR_LANES,
+                                     .b_panel = b->d.panel,
+                                     .b_row = CR_LANES,
+                                     .c_panel = panel_size(s),
+                                     .c_row = CR_LANES,
+                                     .add = add || !cr_winograd_first(b->t->maps, f)});
     }
 }
 
@@ -148,7 +156,7 @@ static void finish_panel(float *dw, const float *du, const cr_conv_sizes *s, int
 /* Of one block: dU of some panels at a time, at du [threads, GROUP panels]. */
 static void sum_one(float *dw, float *du, const block *b, bool accumulate)
 {
-    const cr_conv_sizes *s = b->sizes;
+    const cr_conv_sizes *s = &b->t->sizes;
     int panels = cr_panels(s->out);
 #pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
     for (int panel = 0; panel < panels; panel += GROUP) {
@@ -160,15 +168,27 @@ static void sum_one(float *dw, float *du, const block *b, bool accumulate)
     }
 }
 
+/* What a block adds to dU. */
+typedef struct addend {
+    float *du;
+    const block *from;
+    bool add; /* to what dU holds; otherwise that is overwritten */
+} addend;
+
+static void add_group(void *self, int group)
+{
+    const addend *a = self;
+    const cr_conv_sizes *s = &a->from->t->sizes;
+    int panel = group * GROUP;
+    multiply_panels(a->du + panel * panel_size(s), a->from, panel,
+                    (int)smaller(GROUP, cr_panels(s->out) - panel), a->add);
+}
+
 /* dU (+)= that of a block, by all threads or, inside a parallel region, by this one. */
 static void add_block(float *du, const block *b, bool add)
 {
-    const cr_conv_sizes *s = b->sizes;
-    int panels = cr_panels(s->out);
-#pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1 && !omp_in_parallel())
-    for (int panel = 0; panel < panels; panel += GROUP)
-        multiply_panels(du + panel * panel_size(s), b, panel, (int)smaller(GROUP, panels - panel),
-                        add);
+    int panels = cr_panels(b->t->sizes.out);
+    cr_each((panels + GROUP - 1) / GROUP, add_group, &(addend){du, b, add});
 }
 
 /* Of many blocks: in partial sums of dU. */
