@@ -21,7 +21,8 @@ typedef struct cr_scaling_cell {
     double step_ms;             /* median step */
     double phase_ms[CR_PHASES]; /* a step */
     double comm_ms;      /* a step with gradients in flight; NaN: not measured; of these ... */
-    double comm_wait_ms; /* ... they were waited for */
+    double comm_wait_ms; /* ... they were waited for, and of those ... */
+    double comm_lead_ms; /* ... for ranks that still worked; NaN: not known */
     double wire_bytes;   /* a step and rank, and ... */
     double dense_bytes;  /* ... those of dense gradients */
 } cr_scaling_cell;
@@ -58,7 +59,7 @@ const cr_scaling_cell *cr_scaling_base(const cr_scaling *scaling, const cr_scali
 /* The exact cell of its ranks and batch. */
 const cr_scaling_cell *cr_scaling_exact(const cr_scaling *scaling, const cr_scaling_cell *cell);
 
-/* Share of the communication that computing hid: 1 - wait / comm; NaN: not measured. */
+/* Share of the communication that computing hid (cr_hidden_share); NaN: not measured. */
 double cr_scaling_hidden(const cr_scaling_cell *cell);
 
 /* Write scaling.csv, scaling.md and pictures into `folder`. */

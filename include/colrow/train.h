@@ -168,6 +168,7 @@ typedef struct cr_tally {
     double *ms;       /* [ranks] summed over the steps; owned */
     double *sorted;   /* [ranks] scratch; owned */
     int64_t *slowest; /* [ranks] steps in which it was the slowest; owned */
+    double most_ms;   /* of the slowest rank of each step, summed over the steps */
     int64_t steps;
 } cr_tally;
 
@@ -177,6 +178,7 @@ typedef struct cr_straggler {
     double ms;        /* a step, of that rank; NaN: of no steps */
     double median_ms; /* of the ranks; the lower one where they are even */
     double share;     /* of the steps in which it was the slowest */
+    double lead_ms;   /* a step, by which rank 0 was done before the step's slowest rank */
     bool slow;        /* so much and so often that something is wrong with it */
 } cr_straggler;
 
@@ -188,6 +190,12 @@ void cr_tally_clear(cr_tally *tally);
 /* Add the steps of ms [ranks, steps]; and find the straggler of all those added. */
 void cr_tally_add(cr_tally *tally, const float *ms, int steps);
 cr_straggler cr_tally_find(cr_tally *tally);
+
+/* Share of the messages' time that work hid: 1 - (waited - lead) / (in_flight - lead), within 0 and
+ * 1, of times in one unit: with gradients in flight, waiting for them, and the lead on the slowest
+ * rank, which no network could have shortened (NaN: not known, taken as 0). NaN where nothing was
+ * in flight. */
+double cr_hidden_share(double in_flight, double waited, double lead);
 
 /* What the ranks note of their work between two metrics lines. */
 typedef struct cr_work {

@@ -8,6 +8,8 @@
  */
 #include "run.h"
 
+#include "colrow/train.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -45,6 +47,7 @@ static cr_scaling_cell merge(const cr_scaling_cell *cells, int count)
     one.step_ms = median(cells, count, offsetof(cr_scaling_cell, step_ms));
     one.comm_ms = median(cells, count, offsetof(cr_scaling_cell, comm_ms));
     one.comm_wait_ms = median(cells, count, offsetof(cr_scaling_cell, comm_wait_ms));
+    one.comm_lead_ms = median(cells, count, offsetof(cr_scaling_cell, comm_lead_ms));
     one.wire_bytes = median(cells, count, offsetof(cr_scaling_cell, wire_bytes));
     one.dense_bytes = median(cells, count, offsetof(cr_scaling_cell, dense_bytes));
     for (size_t p = 0; p < CR_PHASES; p++)
@@ -142,10 +145,7 @@ const cr_scaling_cell *cr_scaling_exact(const cr_scaling *scaling, const cr_scal
 
 double cr_scaling_hidden(const cr_scaling_cell *cell)
 {
-    if (!(cell->comm_ms > 0)) /* NaN too */
-        return NAN;
-    double hidden = 1 - cell->comm_wait_ms / cell->comm_ms;
-    return hidden > 0 ? hidden : 0;
+    return cr_hidden_share(cell->comm_ms, cell->comm_wait_ms, cell->comm_lead_ms);
 }
 
 /* Fewest ranks of any cell. */

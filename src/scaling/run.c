@@ -64,6 +64,7 @@ static cr_status take_summary(cr_scaling_cell *cell, cr_identity *identity, cons
     const json_t *comm = json_object_get(summary, "comm_ms");
     cell->comm_ms = number_or_nan(comm, "in_flight");
     cell->comm_wait_ms = number_or_nan(comm, "wait");
+    cell->comm_lead_ms = number_or_nan(comm, "lead");
     CR_CHECK(cell->step_ms > 0, CR_BAD_DATA, "%s: step_ms: expected more than 0, found %g", path,
              cell->step_ms);
     return CR_OK;

@@ -40,6 +40,7 @@ void cr_tally_clear(cr_tally *tally)
 {
     memset(tally->ms, 0, (size_t)tally->ranks * sizeof *tally->ms);
     memset(tally->slowest, 0, (size_t)tally->ranks * sizeof *tally->slowest);
+    tally->most_ms = 0;
     tally->steps = 0;
 }
 
@@ -53,6 +54,7 @@ void cr_tally_add(cr_tally *tally, const float *ms, int steps)
             most = own > ms[(int64_t)most * steps + s] ? r : most;
         }
         tally->slowest[most]++;
+        tally->most_ms += ms[(int64_t)most * steps + s];
     }
     tally->steps += steps;
 }
@@ -62,7 +64,7 @@ cr_straggler cr_tally_find(cr_tally *tally)
     int rank = 0;
     double steps = (double)tally->steps;
     if (tally->steps == 0)
-        return (cr_straggler){.ms = NAN, .median_ms = NAN, .share = NAN};
+        return (cr_straggler){.ms = NAN, .median_ms = NAN, .share = NAN, .lead_ms = NAN};
     for (int r = 0; r < tally->ranks; r++)
         rank = tally->ms[r] > tally->ms[rank] ? r : rank;
     memcpy(tally->sorted, tally->ms, (size_t)tally->ranks * sizeof *tally->sorted);
@@ -70,10 +72,21 @@ cr_straggler cr_tally_find(cr_tally *tally)
     cr_straggler found = {.rank = rank,
                           .ms = tally->ms[rank] / steps,
                           .median_ms = tally->sorted[(tally->ranks - 1) / 2] / steps,
-                          .share = (double)tally->slowest[rank] / steps};
+                          .share = (double)tally->slowest[rank] / steps,
+                          .lead_ms = (tally->most_ms - tally->ms[0]) / steps};
     found.slow =
         tally->steps >= STEPS_LEAST && found.ms > SLOW * found.median_ms && found.share > OFTEN;
     return found;
+}
+
+double cr_hidden_share(double in_flight, double waited, double lead)
+{
+    lead = lead > 0 ? lead : 0; /* NaN too */
+    lead = lead < waited ? lead : waited;
+    if (!(in_flight - lead > 0))
+        return NAN;
+    double share = 1 - (waited - lead) / (in_flight - lead);
+    return share > 0 ? share : 0;
 }
 
 /* ---- of a run -------------------------------------------------------------------------------- */

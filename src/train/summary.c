@@ -31,13 +31,15 @@ static cr_status put_time(json_t *summary, cr_run *run)
     return cr_json_put(summary, "phase_ms", phases);
 }
 
-/* Of rank 0: gradients in flight, the wait for them, and which share work has hidden. */
-static cr_status put_messages(json_t *summary, const cr_run *run)
+/* Of rank 0: gradients in flight, the wait for them, what of both was waiting for ranks that still
+ * worked, and which share of the rest work has hidden. */
+static cr_status put_messages(json_t *summary, cr_run *run)
 {
     cr_comm_seconds ms = cr_meter_comm_ms(run);
-    json_t *object =
-        json_pack("{s:o,s:o,s:o}", "in_flight", cr_json_real(ms.in_flight), "wait",
-                  cr_json_real(ms.waited), "hidden", cr_json_real(1 - ms.waited / ms.in_flight));
+    double lead = cr_tally_find(&run->work.session).lead_ms;
+    json_t *object = json_pack("{s:o,s:o,s:o,s:o}", "in_flight", cr_json_real(ms.in_flight), "wait",
+                               cr_json_real(ms.waited), "lead", cr_json_real(lead), "hidden",
+                               cr_json_real(cr_hidden_share(ms.in_flight, ms.waited, lead)));
     return cr_json_put(summary, "comm_ms", object);
 }
 

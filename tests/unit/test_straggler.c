@@ -81,6 +81,26 @@ static void few_steps_prove_nothing(void **state)
     cr_tally_free(&tally);
 }
 
+/* In turns, two ranks lose half of the difference each. */
+static void the_lead_of_rank_0_is_step_by_step(void **state)
+{
+    (void)state;
+    ASSERT_NEAR(find((const float[]){2, 5}, 2, 0, 2).lead_ms, 3, 1e-9);
+    ASSERT_NEAR(find((const float[]){5, 2}, 2, 0, 1).lead_ms, 0, 1e-9);
+    ASSERT_NEAR(find((const float[]){3, 3}, 2, 4, 1).lead_ms, 2, 1e-9);
+}
+
+static void waiting_for_a_slower_rank_is_no_communication(void **state)
+{
+    (void)state;
+    ASSERT_NEAR(cr_hidden_share(100, 20, 0), 0.8, 1e-12);
+    ASSERT_NEAR(cr_hidden_share(100, 20, NAN), 0.8, 1e-12);
+    ASSERT_NEAR(cr_hidden_share(110, 30, 10), 0.8, 1e-12);
+    ASSERT_NEAR(cr_hidden_share(100, 20, 30), 1, 1e-12);
+    ASSERT_NEAR(cr_hidden_share(100, 120, 0), 0, 0);
+    assert_true(isnan(cr_hidden_share(0, 0, 0)) && isnan(cr_hidden_share(NAN, NAN, 1)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -88,6 +108,8 @@ int main(void)
         cmocka_unit_test(one_of_two_can_be_slow),
         cmocka_unit_test(turns_are_no_straggler),
         cmocka_unit_test(few_steps_prove_nothing),
+        cmocka_unit_test(the_lead_of_rank_0_is_step_by_step),
+        cmocka_unit_test(waiting_for_a_slower_rank_is_no_communication),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
