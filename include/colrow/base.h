@@ -271,8 +271,9 @@ const char *cr_phase_name(cr_phase phase);
  * ms; NULL: nothing from now on. */
 void cr_tick_set(void (*call)(void *self), void *self);
 
-/* For computations, between pieces of a fraction of a millisecond; any thread may call it. */
-void cr_tick(void);
+/* For computations, between pieces of a fraction of a millisecond, so many multiply-accumulates or
+ * floats each; any thread may call it. The clock is looked at after about 10 us of such work. */
+void cr_tick(int64_t work);
 
 /* ---- files ----------------------------------------------------------------------------------
  * A file is whole or absent: write a temporary beside it, sync, rename, sync the folder. */

@@ -100,7 +100,7 @@ CR_INLINE void multiply_panels(const cr_packed_product *p, int panel, const int 
 void cr_packed_multiply(const cr_packed_product *p)
 {
     int panel = 0;
-    cr_tick();
+    cr_tick((int64_t)p->m * p->n * p->k);
     for (; panel + CR_PACKED_PANELS <= cr_panels(p->n); panel += CR_PACKED_PANELS)
         multiply_panels(p, panel, CR_PACKED_PANELS);
     for (; panel < cr_panels(p->n); panel++)

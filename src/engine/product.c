@@ -57,7 +57,7 @@ void cr_product_alone(const cr_product *p)
 {
     if (empty(p))
         return;
-    cr_tick();
+    cr_tick((int64_t)p->m * p->n * p->k);
     cblas_sgemm(CblasRowMajor, p->transpose_a ? CblasTrans : CblasNoTrans,
                 p->transpose_b ? CblasTrans : CblasNoTrans, p->m, p->n, p->k, 1.0F, p->a, p->lda,
                 p->b, p->ldb, p->add ? 1.0F : 0.0F, p->c, p->ldc);

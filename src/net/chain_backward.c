@@ -89,7 +89,7 @@ static void run_stage(const stage *st, float *dy)
     num_threads(st->net->threads) if (cr_worth_threads((int64_t)cut.rows * k))
     for (int t = 0; t < cut.count; t++) {
         cr_tile tile = cr_tile_at(&cut, t, k, index);
-        cr_tick();
+        cr_tick((int64_t)tile.rows * k);
         for (cr_tile strip = cr_strip_first(&tile); strip.rows > 0; cr_strip_next(&strip, &tile))
             run_strip(st, dy + strip.first_row * k, partial + (int64_t)t * 2 * k, &strip);
     }

@@ -51,6 +51,7 @@ void cr_channels_add(float *to, const float *from, int64_t rows, int n, const in
         int count = find_groups(groups, index, k, &first);
         for (int64_t row = 0; row < rows; row++)
             for (const group *g = groups; g < groups + count; g++)
-                lanes_add(to + row * n + g->start, from + row * k + g->first, g->mask, g->count);
+                lanes_add(to + row * n + g->start, from + row * k + g->first, g->mask, g->count,
+                          g->start + LANES <= n);
     }
 }

@@ -92,11 +92,7 @@ static void forward(const cr_layer *layer, const cr_pass *pass, float *y, const 
             scale[j] = layer->factors[channel(tile, first + j)];
             shift[j] = layer->factors[layer->in.c + channel(tile, first + j)];
         }
-        for (int row = 0; row < tile->rows; row++) {
-            float *restrict to = y + (int64_t)row * k + first;
-            for (int j = 0; j < count; j++)
-                to[j] = scale[j] * to[j] + shift[j];
-        }
+        cr_columns_scale(y + first, scale, shift, tile->rows, count, k);
     }
 }
 
@@ -149,17 +145,11 @@ static void prepare_backward(cr_layer *layer, const cr_pass *pass, const double 
 static void backward(const cr_layer *layer, const cr_pass *pass, float *dy, const cr_kept *kept,
                      const cr_tile *tile)
 {
-    const float *restrict a = layer->lines;
-    const float *restrict b = layer->lines + layer->in.c;
-    const float *restrict c = layer->lines + 2 * (int64_t)layer->in.c;
-    int k = tile->k;
+    const float *lines = layer->lines;
+    int channels = layer->in.c;
     (void)pass;
-    for (int row = 0; row < tile->rows; row++) {
-        float *restrict d = dy + (int64_t)row * k;
-        const float *restrict x = kept->x + (int64_t)row * k;
-        for (int j = 0; j < k; j++)
-            d[j] = a[j] * d[j] + b[j] * x[j] + c[j];
-    }
+    cr_columns_combine(dy, kept->x, lines, lines + channels, lines + 2 * (int64_t)channels,
+                       tile->rows, tile->k);
 }
 
 static const cr_channelwise channelwise = {
