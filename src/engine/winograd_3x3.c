@@ -82,31 +82,11 @@ CR_INLINE void weights_gradient_matrix(lane *out, const lane *in)
     out[2] = sum2 * (1.0F / 6) - sum + in[5];
 }
 
-static void input(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, input_matrix, 6, 6, false);
-}
-
-static void output(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, output_matrix, 4, 6, true);
-}
-
-static void output_gradient(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, output_gradient_matrix, 6, 4, false);
-}
-
-static void weights(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, weights_matrix, 6, 3, false);
-}
-
-static void weights_gradient(float *const *out, const float *const *in, int64_t to_c,
-                             int64_t from_c)
-{
-    map(out, in, to_c, from_c, weights_gradient_matrix, 3, 6, false);
-}
+CR_WINOGRAD_MAP(input, input_matrix, 6, 6, false)
+CR_WINOGRAD_MAP(output, output_matrix, 4, 6, true)
+CR_WINOGRAD_MAP(output_gradient, output_gradient_matrix, 6, 4, false)
+CR_WINOGRAD_MAP(weights, weights_matrix, 6, 3, false)
+CR_WINOGRAD_MAP(weights_gradient, weights_gradient_matrix, 3, 6, false)
 
 const cr_winograd cr_winograd_3x3 = {
     .inputs = 6,

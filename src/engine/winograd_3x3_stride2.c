@@ -118,41 +118,13 @@ CR_INLINE void back_output_matrix(lane *out, const lane *in)
     }
 }
 
-static void input(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, input_matrix, 9, 9, false);
-}
-
-static void output(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, output_matrix, 4, 9, true);
-}
-
-static void output_gradient(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, output_gradient_matrix, 9, 4, false);
-}
-
-static void weights(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, weights_matrix, 6, 3, false);
-}
-
-static void weights_gradient(float *const *out, const float *const *in, int64_t to_c,
-                             int64_t from_c)
-{
-    map(out, in, to_c, from_c, weights_gradient_matrix, 3, 6, false);
-}
-
-static void back_input(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, back_input_matrix, 9, 5, false);
-}
-
-static void back_output(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, back_output_matrix, 8, 9, true);
-}
+CR_WINOGRAD_MAP(input, input_matrix, 9, 9, false)
+CR_WINOGRAD_MAP(output, output_matrix, 4, 9, true)
+CR_WINOGRAD_MAP(output_gradient, output_gradient_matrix, 9, 4, false)
+CR_WINOGRAD_MAP(weights, weights_matrix, 6, 3, false)
+CR_WINOGRAD_MAP(weights_gradient, weights_gradient_matrix, 3, 6, false)
+CR_WINOGRAD_MAP(back_input, back_input_matrix, 9, 5, false)
+CR_WINOGRAD_MAP(back_output, back_output_matrix, 8, 9, true)
 
 const cr_winograd cr_winograd_3x3_stride2 = {
     .inputs = 9,

@@ -107,31 +107,11 @@ CR_INLINE void weights_gradient_matrix(lane *out, const lane *in)
     out[4] = sum + 16 * sum2 + sum3 + in[7];
 }
 
-static void input(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, input_matrix, 8, 8, false);
-}
-
-static void output(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, output_matrix, 4, 8, true);
-}
-
-static void output_gradient(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, output_gradient_matrix, 8, 4, false);
-}
-
-static void weights(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)
-{
-    map(out, in, to_c, from_c, weights_matrix, 8, 5, false);
-}
-
-static void weights_gradient(float *const *out, const float *const *in, int64_t to_c,
-                             int64_t from_c)
-{
-    map(out, in, to_c, from_c, weights_gradient_matrix, 5, 8, false);
-}
+CR_WINOGRAD_MAP(input, input_matrix, 8, 8, false)
+CR_WINOGRAD_MAP(output, output_matrix, 4, 8, true)
+CR_WINOGRAD_MAP(output_gradient, output_gradient_matrix, 8, 4, false)
+CR_WINOGRAD_MAP(weights, weights_matrix, 8, 5, false)
+CR_WINOGRAD_MAP(weights_gradient, weights_gradient_matrix, 5, 8, false)
 
 const cr_winograd cr_winograd_5x5 = {
     .inputs = 8,

@@ -82,4 +82,11 @@ CR_INLINE void map(float *const *out, const float *const *in, int64_t to_c, int6
         map_lane(out, in, to_c + c, from_c + c, apply, to, from, partial);
 }
 
+/* A cr_winograd_map by that name: out [to, to] = L in [from, from] L^T */
+#define CR_WINOGRAD_MAP(name, matrix, to, from, partial)                                           \
+    static void name(float *const *out, const float *const *in, int64_t to_c, int64_t from_c)      \
+    {                                                                                              \
+        map(out, in, to_c, from_c, matrix, to, from, partial);                                     \
+    }
+
 #endif
