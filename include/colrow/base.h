@@ -17,7 +17,8 @@
 #define CR_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #define CR_WEAK __attribute__((weak)) /* may be absent: its address is then NULL */
 #define CR_INLINE static inline __attribute__((always_inline))
-/* So many values that one operator works on together. */
+/* So many values that one operator works on together. Of more than fill a register (CR_REGISTER
+ * floats), compilers make poor code. */
 #define CR_VECTOR(type, count) __attribute__((vector_size((count) * sizeof(type)))) type
 #if defined(__clang__)
 #define CR_UNROLL _Pragma("unroll")
@@ -27,6 +28,15 @@
 #else
 #define CR_PRINTF(text, first)
 #define CR_WEAK
+#endif
+
+/* Floats of a vector register. */
+#if defined(__AVX512F__)
+enum { CR_REGISTER = 16 };
+#elif defined(__AVX__)
+enum { CR_REGISTER = 8 };
+#else
+enum { CR_REGISTER = 4 };
 #endif
 
 /* ---- status ---------------------------------------------------------------------------------

@@ -9,21 +9,12 @@
 
 enum { CR_LANES = 16 }; /* columns of a panel; floats of the widest vector register */
 
-/* Floats of a vector register. */
-#if defined(__AVX512F__)
-enum { CR_REGISTER = 16 };
-#elif defined(__AVX__)
-enum { CR_REGISTER = 8 };
-#else
-enum { CR_REGISTER = 4 };
-#endif
-
-/* Rows, and panels of columns, that are computed together: as many as leave the sums in registers,
- * of which AVX-512 has 32 of 16 floats, others at most 16 of 8. */
+/* Vector registers, of CR_REGISTER floats; rows, and panels of columns, that are computed together:
+ * as many as leave the sums in registers. */
 #ifdef __AVX512F__
-enum { CR_PACKED_ROWS = 8, CR_PACKED_PANELS = 2 };
+enum { CR_REGISTERS = 32, CR_PACKED_ROWS = 8, CR_PACKED_PANELS = 2 };
 #else
-enum { CR_PACKED_ROWS = 6, CR_PACKED_PANELS = 1 };
+enum { CR_REGISTERS = 16, CR_PACKED_ROWS = 6, CR_PACKED_PANELS = 1 };
 #endif
 enum { CR_PACKED_COLUMNS = CR_PACKED_PANELS * CR_LANES };
 

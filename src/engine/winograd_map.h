@@ -14,14 +14,8 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { SIDE_MOST = 9 };
-
-/* Lanes that are held in registers, of which AVX-512 has 32, others 16. */
-#ifdef __AVX512F__
-enum { HELD = 27 };
-#else
-enum { HELD = 12 };
-#endif
+/* Positions of a side; lanes that are held in registers. */
+enum { SIDE_MOST = 9, HELD = CR_REGISTERS == 32 ? 27 : 12 };
 
 typedef CR_VECTOR(float, CR_REGISTER) lane; /* so many channels of one position */
 

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { BLOCK = 16, ROWS = 8 };
+enum { BLOCK = CR_REGISTER, ROWS = 8 };
 
 typedef CR_VECTOR(float, BLOCK) block;
 
