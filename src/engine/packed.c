@@ -36,22 +36,24 @@ CR_INLINE void add_outer(vector sum[][PARTS], const float *a, int64_t row, const
     for (int i = 0; i < PARTS; i++)
         parts[i] = read_vector(b + i * CR_REGISTER);
     CR_UNROLL
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
         CR_UNROLL
-    for (int i = 0; i < PARTS; i++)
-        sum[r][i] += a[r * row] * parts[i];
+        for (int i = 0; i < PARTS; i++)
+            sum[r][i] += a[r * row] * parts[i];
+    }
 }
 
 /* c [rows, 16] (+)= sum [rows, 16] */
 CR_INLINE void put(float *c, int64_t row, vector sum[][PARTS], bool add, const int rows)
 {
     CR_UNROLL
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
         CR_UNROLL
-    for (int i = 0; i < PARTS; i++) {
-        float *to = c + r * row + i * CR_REGISTER;
-        vector value = add ? read_vector(to) + sum[r][i] : sum[r][i];
-        memcpy(to, &value, sizeof value);
+        for (int i = 0; i < PARTS; i++) {
+            float *to = c + r * row + i * CR_REGISTER;
+            vector value = add ? read_vector(to) + sum[r][i] : sum[r][i];
+            memcpy(to, &value, sizeof value);
+        }
     }
 }
 
