@@ -33,12 +33,12 @@ CR_INLINE void add_outer(vector sum[][PARTS], const float *a, int64_t row, const
 {
     vector parts[PARTS];
     CR_UNROLL
-    for (int i = 0; i < PARTS; i++)
+    for (int64_t i = 0; i < PARTS; i++)
         parts[i] = read_vector(b + i * CR_REGISTER);
     CR_UNROLL
     for (int r = 0; r < rows; r++) {
         CR_UNROLL
-        for (int i = 0; i < PARTS; i++)
+        for (int64_t i = 0; i < PARTS; i++)
             sum[r][i] += a[r * row] * parts[i];
     }
 }
@@ -49,7 +49,7 @@ CR_INLINE void put(float *c, int64_t row, vector sum[][PARTS], bool add, const i
     CR_UNROLL
     for (int r = 0; r < rows; r++) {
         CR_UNROLL
-        for (int i = 0; i < PARTS; i++) {
+        for (int64_t i = 0; i < PARTS; i++) {
             float *to = c + r * row + i * CR_REGISTER;
             vector value = add ? read_vector(to) + sum[r][i] : sum[r][i];
             memcpy(to, &value, sizeof value);
