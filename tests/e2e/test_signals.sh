@@ -78,10 +78,10 @@ if [[ -z ${COLROW_BRIEF:-} ]]; then
 fi
 
 # TERM too, but about a second later, another second before it kills; meanwhile it forwards no output
-# (so little is written), and its own exit code is 1 whatever ours are. A run without end, compared
+# (so little is written: a fast machine would fill the pipe), and its own exit code is 1 whatever ours are. A run without end, compared
 # with one of as many steps as it came to, and some more
 start "${LAUNCH[@]}" 2 "$COLROW" "${arguments[@]}" "$WORK/all-TERM" -s epochs=100000 \
-    -s evaluate.every_epochs=0
+    -s evaluate.every_epochs=0 -s log.every_steps=500
 wait_for_steps "$WORK/all-TERM"
 kill -TERM "$started"
 stopped all-TERM 1
