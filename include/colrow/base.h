@@ -282,7 +282,7 @@ const char *cr_phase_name(cr_phase phase);
 void cr_tick_set(void (*call)(void *self), void *self);
 
 /* For computations, between pieces of a fraction of a millisecond, so many multiply-accumulates or
- * floats each; any thread may call it. The clock is looked at after about 10 us of such work. */
+ * floats each; any thread may call it. The clock is looked at once a million. */
 void cr_tick(int64_t work);
 
 /* ---- files ----------------------------------------------------------------------------------
