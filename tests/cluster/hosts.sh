@@ -49,11 +49,7 @@ hosts_shape() { # HOST RATE: both directions of its link
     tc -n "$HOSTS-0" qdisc replace dev "port$1" root tbf rate "$2" burst 256kb latency 20ms
 }
 
-hosts_cut() { # HOST: the cable is out, nobody is told
-    ip -n "$HOSTS-$1" link set eth0 down
-}
-
-hosts_part() { # HOST: nothing comes through any more, though its link is up
+hosts_part() { # HOST: nothing comes through any more, and nobody is told
     ip -n "$HOSTS-0" link set "port$1" nomaster
 }
 
