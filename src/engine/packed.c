@@ -8,7 +8,9 @@
  * loads for 8 multiply-adds are in their way, 208 to 238; gcc 12 keeps no larger ones in registers.
  * On Zen 4 (one multiply-add; peak 116) 8 x 16 has 107 to 112, 6 x 16 99 to 110, 12 and 16 x 16 as
  * many as 8; compiled for AVX2 6 x 16 has 99 to 111, 8 x 16 only 58 to 65. Whether a column of A is
- * contiguous or not makes no difference. OpenBLAS 0.3.21 has 78 to 91 there.
+ * contiguous or not makes no difference. OpenBLAS 0.3.21 has 78 to 91 there. That is with B in
+ * cache; in a step it comes from memory, and waiting for it took a quarter of the time before the
+ * next panels were fetched ahead.
  */
 #include "packed.h"
 
@@ -57,11 +59,18 @@ CR_INLINE void put(float *c, int64_t row, vector sum[][PARTS], bool add, const i
     }
 }
 
+/* What is read next, and floats of it that are fetched at each step along K. */
+typedef struct fetch {
+    const float *next;
+    int64_t pace;
+} fetch;
+
 /* c (+)= a [rows, K] b for so many panels of b and c; `rows` and `panels` are numbers that the
  * compiler knows. The pointers move: with indices compilers keep the sums in memory. C is read
  * last, when it has arrived. */
 CR_INLINE void multiply_tile(float *restrict c, const float *a, const float *b,
-                             const cr_packed_product *p, const int rows, const int panels)
+                             const cr_packed_product *p, fetch fetched, const int rows,
+                             const int panels)
 {
     int64_t a_row = p->a_row;
     int64_t a_column = p->a_column;
@@ -69,6 +78,8 @@ CR_INLINE void multiply_tile(float *restrict c, const float *a, const float *b,
     int64_t b_panel = p->b_panel;
     vector sum[CR_PACKED_PANELS][CR_PACKED_ROWS][PARTS] = {{{{0}}}};
     for (int i = p->k; i > 0; i--, a += a_column, b += b_row) {
+        CR_PREFETCH(fetched.next);
+        fetched.next += fetched.pace;
         CR_UNROLL
         for (int q = 0; q < panels; q++)
             add_outer(sum[q], a, a_row, b + q * b_panel, rows);
@@ -80,6 +91,17 @@ CR_INLINE void multiply_tile(float *restrict c, const float *a, const float *b,
             put(c, p->c_row, sum[q], false, rows);
 }
 
+/* The share that tiles of `rows` from `row` on fetch of the panels after these, or after the last
+ * ones of what the caller reads next: together all rows fetch as much as these panels are. */
+CR_INLINE fetch share_of(const cr_packed_product *p, int panel, int row, int rows, int panels)
+{
+    const float *next = p->b + (panel + panels) * p->b_panel;
+    int64_t size = panels * CR_LANES;
+    if (panel + panels >= cr_panels(p->n) && p->next != NULL)
+        next = p->next;
+    return (fetch){next + size * p->k * row / p->m, (size * rows + p->m - 1) / p->m};
+}
+
 /* Rows from `row` on of some panels in tiles of `rows`, while they fill one; the first row left. */
 CR_INLINE int multiply_rows(const cr_packed_product *p, int panel, int row, const int rows,
                             const int panels)
@@ -87,7 +109,8 @@ CR_INLINE int multiply_rows(const cr_packed_product *p, int panel, int row, cons
     float *c = p->c + panel * p->c_panel;
     const float *b = p->b + panel * p->b_panel;
     for (; row + rows <= p->m; row += rows)
-        multiply_tile(c + row * p->c_row, p->a + row * p->a_row, b, p, rows, panels);
+        multiply_tile(c + row * p->c_row, p->a + row * p->a_row, b, p,
+                      share_of(p, panel, row, rows, panels), rows, panels);
     return row;
 }
 

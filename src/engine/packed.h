@@ -37,7 +37,9 @@ typedef struct cr_packed_product {
     int64_t a_row, a_column; /* floats from one to the next */
     int64_t b_panel, b_row;
     int64_t c_panel, c_row;
-    bool add; /* to what C holds; otherwise C is overwritten and never read */
+    const float *next; /* what the thread reads after this product, or NULL: a panel's floats of it
+                        * or two are fetched into the cache meanwhile */
+    bool add;          /* to what C holds; otherwise C is overwritten and never read */
 } cr_packed_product;
 
 /* By the calling thread alone. An element's terms are summed in their order, whatever M and N. */

@@ -22,6 +22,7 @@ enum {
     TILES = 128, /* of a block, but for whole rows of the products: the more, the less often dU is
                   * read and written; V and D should stay in cache. Measured with 64 to 192 and 16
                   * to 640 channels. */
+    EVEN = 4,    /* blocks, where there are several: equal shares for as many threads */
     GROUP = 2    /* panels of output channels that are taken together while V passes by */
 };
 
@@ -122,6 +123,7 @@ static void multiply_panels(float *du, const block *b, int panel, int panels, bo
                                      .b_row = CR_LANES,
                                      .c_panel = panel_size(s),
                                      .c_row = CR_LANES,
+                                     .next = b->v.frequency[f] + (row + 1) * b->v.panel,
                                      .add = add || !cr_winograd_first(b->t->maps, f)});
     }
 }
@@ -198,7 +200,7 @@ static void sum_many(float *dw, const float *x, const float *dy, const cr_tiling
     const cr_conv_sizes *s = &t->sizes;
     float *space = du + cr_partial_room(gradient_size(s));
     cr_partial sum = cr_partial_at(du, gradient_size(s), (t->count + tiles - 1) / tiles);
-#pragma omp parallel for schedule(dynamic) if (cr_partial_apart(&sum))
+#pragma omp parallel for schedule(static) if (cr_partial_apart(&sum))
     for (int part = 0; part < sum.parts; part++) {
         float *mine = space + omp_get_thread_num() * planes_size(s, tiles);
         int64_t first = cr_partial_first(&sum, part);
@@ -221,7 +223,7 @@ void cr_winograd_weight_gradient(float *dw, const float *x, const float *dy,
     float *space = zeros + zeros_size(sizes);
     memset(zeros, 0, (size_t)zeros_size(sizes) * sizeof(float));
     cr_tiling t = cr_tiling_of(sizes, false, zeros);
-    int tiles = cr_tiling_block(&t, TILES);
+    int tiles = cr_tiling_block(&t, TILES, t.count > TILES ? EVEN : 1);
     if (tiles < t.count) {
         sum_many(dw, x, dy, &t, tiles, accumulate, space);
         return;

@@ -59,11 +59,10 @@ cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *z
     return t;
 }
 
-int cr_tiling_block(const cr_tiling *t, int target)
+int cr_tiling_block(const cr_tiling *t, int target, int even)
 {
-    enum { EVEN = 4 };
     int64_t blocks = (t->count + target - 1) / target;
-    blocks = blocks > 1 ? (blocks + EVEN - 1) / EVEN * EVEN : 1;
+    blocks = (blocks + even - 1) / even * even;
     return cr_packed_rows((int)((t->count + blocks - 1) / blocks));
 }
 
@@ -142,11 +141,17 @@ static void leave_out(int64_t *offset, int from, int to, int step)
         offset[p] = -1;
 }
 
+/* Floats from the first image to the square's first position */
+static int64_t start_of(const square *q)
+{
+    return ((q->image * q->h + q->row) * q->w + q->column) * q->channels;
+}
+
 /* offset [side^2]: of the positions in the tensor; -1 outside the image */
 static void find(int64_t *restrict offset, const square *q)
 {
     const int64_t *restrict at = q->at;
-    int64_t first = ((q->image * q->h + q->row) * q->w + q->column) * q->channels;
+    int64_t first = start_of(q);
     int side = q->side;
     int count = side * side;
     int left = above_zero(-q->column);
@@ -164,6 +169,15 @@ static void find(int64_t *restrict offset, const square *q)
 /* ---- from one to the other --------------------------------------------------------------------
  */
 
+/* Positions in the image that the next tile is the first to use, side x side of them: they are
+ * fetched into the cache while this tile is mapped. Lines of few channels, one here, one there, are
+ * nothing that a processor foresees. They may lie outside the image. */
+typedef struct fetch {
+    const float *start; /* of the next tile's square */
+    const int64_t *at;  /* floats from there to each position of the square */
+    int side, row;      /* positions, and from one row of `at` to the next */
+} fetch;
+
 /* A map of `to` positions from `from`, for all channels; those of an input are contiguous, lanes of
  * an output `step` floats apart. */
 typedef struct way {
@@ -171,7 +185,25 @@ typedef struct way {
     int to, from, channels;
     int64_t step;
     int64_t to_start, from_start; /* floats from the pointers to the first channel */
+    fetch next;
 } way;
+
+/* The last `side` rows and columns of a square */
+static fetch fetch_of(const float *x, const square *q, int side)
+{
+    int skip = q->side - side;
+    return (fetch){.start = x + start_of(q),
+                   .at = q->at + (int64_t)skip * q->side + skip,
+                   .side = side,
+                   .row = q->side};
+}
+
+static void fetch_lanes(const fetch *f, int channel)
+{
+    for (int i = 0; i < f->side; i++)
+        for (int j = 0; j < f->side; j++)
+            CR_PREFETCH(f->start + f->at[i * f->row + j] + channel);
+}
 
 /* `count` channels, fewer than CR_LANES; from HALF on as two halves that overlap */
 static void copy_few(float *to, const float *from, int count)
@@ -212,8 +244,10 @@ static void map_all(const way *w, float *const *out, const float *const *in)
 {
     int whole = w->channels / CR_LANES * CR_LANES;
     int last = w->channels - CR_LANES;
-    for (int c = 0; c < whole; c += CR_LANES)
+    for (int c = 0; c < whole; c += CR_LANES) {
+        fetch_lanes(&w->next, c);
         w->map(out, in, w->to_start + c / CR_LANES * w->step, w->from_start + c);
+    }
     if (whole == w->channels)
         return;
     if (whole > 0 && w->step == CR_LANES)
@@ -266,13 +300,15 @@ void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t til
 {
     const float *in[CR_FREQUENCIES_MOST];
     square from = input_square(t, tile);
+    square next = input_square(t, tile + 1);
     point(in, x, t->zeros, &from);
     way w = {.map = t->maps->input,
              .to = v->count,
              .from = from.side * from.side,
              .channels = v->channels,
              .step = v->panel,
-             .to_start = (int64_t)slot * v->row};
+             .to_start = (int64_t)slot * v->row,
+             .next = fetch_of(x, &next, t->maps->apart)};
     map_all(&w, v->frequency, in);
 }
 
@@ -281,13 +317,15 @@ void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, i
 {
     const float *in[CR_OUTPUTS_MOST];
     square from = output_square(t, tile);
+    square next = output_square(t, tile + 1);
     point(in, dy, t->zeros, &from);
     way w = {.map = t->maps->output_gradient,
              .to = m->count,
              .from = from.side * from.side,
              .channels = m->channels,
              .step = m->panel,
-             .to_start = (int64_t)slot * m->row};
+             .to_start = (int64_t)slot * m->row,
+             .next = fetch_of(dy, &next, next.side)};
     map_all(&w, m->frequency, in);
 }
 
@@ -296,6 +334,7 @@ void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes 
     float *out[CR_OUTPUTS_MOST];
     int64_t offset[CR_OUTPUTS_MOST];
     square to = output_square(t, tile);
+    square next = output_square(t, tile + 1);
     int positions = to.side * to.side;
     find(offset, &to);
     for (int p = 0; p < positions; p++)
@@ -305,7 +344,8 @@ void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes 
              .from = m->count,
              .channels = m->channels,
              .step = CR_LANES,
-             .from_start = (int64_t)slot * m->row};
+             .from_start = (int64_t)slot * m->row,
+             .next = fetch_of(y, &next, next.side)};
     if (t->adds)
         map_onto(&w, out, (const float *const *)m->frequency);
     else

@@ -37,8 +37,9 @@ const cr_winograd *cr_winograd_find(const cr_conv_sizes *sizes, bool backward);
 
 cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *zeros);
 
-/* Tiles of a block when it should have about `target` of them, but threads equal shares. */
-int cr_tiling_block(const cr_tiling *t, int target);
+/* Tiles of a block when it should have at most about `target` of them, and there should be a
+ * multiple of `even` blocks, for equal shares. */
+int cr_tiling_block(const cr_tiling *t, int target, int even);
 
 /* So many planes for so many tiles at `at`, and the floats they take. */
 cr_planes cr_planes_at(float *at, int count, int tiles, int channels, int row);
