@@ -44,18 +44,30 @@ bool cr_partial_apart(const cr_partial *p)
     return omp_get_max_threads() > 1 && p->parts >= omp_get_max_threads();
 }
 
+/* out [count] (+)= the sum of the parts from `first` on, count at most STRIP */
+static void sum_strip(float *out, const cr_partial *p, int64_t first, int64_t count,
+                      bool accumulate)
+{
+    float sum[STRIP];
+    for (int64_t i = 0; i < count; i++)
+        sum[i] = p->at[first + i];
+    for (int part = 1; part < p->parts; part++)
+        for (int64_t i = 0; i < count; i++)
+            sum[i] += p->at[part * p->stride + first + i];
+    for (int64_t i = 0; i < count; i++)
+        out[i] = accumulate ? out[i] + sum[i] : sum[i];
+}
+
 void cr_partial_sum(float *out, const cr_partial *p, bool accumulate)
 {
 #pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
-    for (int64_t first = 0; first < p->size; first += STRIP) {
-        int64_t count = smaller(STRIP, p->size - first);
-        float sum[STRIP];
-        for (int64_t i = 0; i < count; i++)
-            sum[i] = p->at[first + i];
-        for (int part = 1; part < p->parts; part++)
-            for (int64_t i = 0; i < count; i++)
-                sum[i] += p->at[part * p->stride + first + i];
-        for (int64_t i = 0; i < count; i++)
-            out[first + i] = accumulate ? out[first + i] + sum[i] : sum[i];
-    }
+    for (int64_t first = 0; first < p->size; first += STRIP)
+        sum_strip(out + first, p, first, smaller(STRIP, p->size - first), accumulate);
+}
+
+void cr_partial_sum_range(const cr_partial *p, int64_t from, int64_t count)
+{
+    int64_t to = from + count;
+    for (int64_t first = from; p->parts > 1 && first < to; first += STRIP)
+        sum_strip(p->at + first, p, first, smaller(STRIP, to - first), false);
 }

@@ -31,4 +31,8 @@ bool cr_partial_apart(const cr_partial *partial);
 /* out [size] (+)= the sum of the parts, first to last; out may be the first part. */
 void cr_partial_sum(float *out, const cr_partial *partial, bool accumulate);
 
+/* The same for `count` floats from `from` on, in place: the first part's become the sum. By the
+ * calling thread alone. */
+void cr_partial_sum_range(const cr_partial *partial, int64_t from, int64_t count);
+
 #endif

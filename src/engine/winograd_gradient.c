@@ -209,11 +209,11 @@ static void sum_many(float *dw, const float *x, const float *dy, const cr_tiling
             add_block(du + part * sum.stride, &b, i > first);
         }
     }
-    if (sum.parts > 1)
-        cr_partial_sum(du, &sum, false);
 #pragma omp parallel for schedule(static) if (omp_get_max_threads() > 1)
-    for (int panel = 0; panel < cr_panels(s->out); panel++)
+    for (int panel = 0; panel < cr_panels(s->out); panel++) {
+        cr_partial_sum_range(&sum, panel * panel_size(s), panel_size(s));
         finish_panel(dw, du + panel * panel_size(s), s, panel, accumulate);
+    }
 }
 
 void cr_winograd_weight_gradient(float *dw, const float *x, const float *dy,

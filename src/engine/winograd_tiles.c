@@ -221,12 +221,13 @@ static void copy_few(float *to, const float *from, int count)
 /* The channels from `first` on, fewer than a lane, by way of full lanes. */
 static void map_few(const way *w, float *const *out, const float *const *in, int first)
 {
-    float from_lanes[CR_FREQUENCIES_MOST][CR_LANES] = {{0}};
+    float from_lanes[CR_FREQUENCIES_MOST][CR_LANES];
     float to_lanes[CR_FREQUENCIES_MOST][CR_LANES];
     const float *from_at[CR_FREQUENCIES_MOST];
     float *to_at[CR_FREQUENCIES_MOST];
     int count = w->channels - first;
     for (int p = 0; p < w->from; p++) {
+        memset(from_lanes[p], 0, sizeof from_lanes[p]);
         copy_few(from_lanes[p], in[p] + w->from_start + first, count);
         from_at[p] = from_lanes[p];
     }
@@ -272,13 +273,11 @@ static void map_onto(const way *w, float *const *out, const float *const *in)
 {
     float lanes[CR_OUTPUTS_MOST][CR_LANES];
     float *at[CR_OUTPUTS_MOST];
-    for (int p = 0; p < w->to; p++) {
+    for (int p = 0; p < w->to; p++)
         at[p] = lanes[p];
-        for (int c = 0; out[p] != NULL && c < w->channels; c += CR_LANES)
-            CR_PREFETCH(out[p] + c);
-    }
     for (int first = 0; first < w->channels; first += CR_LANES) {
         int count = w->channels - first < CR_LANES ? w->channels - first : CR_LANES;
+        fetch_lanes(&w->next, first);
         w->map(at, in, 0, w->from_start + first);
         for (int p = 0; p < w->to; p++)
             if (out[p] != NULL)
