@@ -170,8 +170,9 @@ static void find(int64_t *restrict offset, const square *q)
  */
 
 /* Positions in the image that the next tile is the first to use, side x side of them: they are
- * fetched into the cache while this tile is mapped. Lines of few channels, one here, one there, are
- * nothing that a processor foresees. They may lie outside the image. */
+ * fetched into the cache while this tile is mapped, for a processor does not foresee short pieces,
+ * one here, one there (measured on Zen 5, 160 channels of 32 x 32: V in 1.3 instead of 2.3 ms).
+ * They may lie outside the image. */
 typedef struct fetch {
     const float *start; /* of the next tile's square */
     const int64_t *at;  /* floats from there to each position of the square */
