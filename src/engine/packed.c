@@ -59,18 +59,19 @@ CR_INLINE void put(float *c, int64_t row, vector sum[][PARTS], bool add, const i
     }
 }
 
-/* What is read next, and floats of it that are fetched at each step along K. */
+/* What is read after some panels, fetched into the cache while their tiles are worked out: each
+ * row's share of it, `pace` floats at each step along K; both for every panel. */
 typedef struct fetch {
     const float *next;
-    int64_t pace;
+    int64_t share, pace;
 } fetch;
 
 /* c (+)= a [rows, K] b for so many panels of b and c; `rows` and `panels` are numbers that the
  * compiler knows. The pointers move: with indices compilers keep the sums in memory. C is read
  * last, when it has arrived. */
 CR_INLINE void multiply_tile(float *restrict c, const float *a, const float *b,
-                             const cr_packed_product *p, fetch fetched, const int rows,
-                             const int panels)
+                             const cr_packed_product *p, const float *next, int64_t pace,
+                             const int rows, const int panels)
 {
     int64_t a_row = p->a_row;
     int64_t a_column = p->a_column;
@@ -78,8 +79,8 @@ CR_INLINE void multiply_tile(float *restrict c, const float *a, const float *b,
     int64_t b_panel = p->b_panel;
     vector sum[CR_PACKED_PANELS][CR_PACKED_ROWS][PARTS] = {{{{0}}}};
     for (int i = p->k; i > 0; i--, a += a_column, b += b_row) {
-        CR_PREFETCH(fetched.next);
-        fetched.next += fetched.pace;
+        CR_PREFETCH(next);
+        next += pace;
         CR_UNROLL
         for (int q = 0; q < panels; q++)
             add_outer(sum[q], a, a_row, b + q * b_panel, rows);
@@ -91,45 +92,43 @@ CR_INLINE void multiply_tile(float *restrict c, const float *a, const float *b,
             put(c, p->c_row, sum[q], false, rows);
 }
 
-/* The share that tiles of `rows` from `row` on fetch of the panels after these, or after the last
- * ones of what the caller reads next: together all rows fetch as much as these panels are. */
-CR_INLINE fetch share_of(const cr_packed_product *p, int panel, int row, int rows, int panels)
-{
-    const float *next = p->b + (panel + panels) * p->b_panel;
-    int64_t size = panels * CR_LANES;
-    if (panel + panels >= cr_panels(p->n) && p->next != NULL)
-        next = p->next;
-    return (fetch){next + size * p->k * row / p->m, (size * rows + p->m - 1) / p->m};
-}
-
 /* Rows from `row` on of some panels in tiles of `rows`, while they fill one; the first row left. */
-CR_INLINE int multiply_rows(const cr_packed_product *p, int panel, int row, const int rows,
-                            const int panels)
+CR_INLINE int multiply_rows(const cr_packed_product *p, int panel, int row, fetch fetched,
+                            const int rows, const int panels)
 {
     float *c = p->c + panel * p->c_panel;
     const float *b = p->b + panel * p->b_panel;
     for (; row + rows <= p->m; row += rows)
         multiply_tile(c + row * p->c_row, p->a + row * p->a_row, b, p,
-                      share_of(p, panel, row, rows, panels), rows, panels);
+                      fetched.next + row * fetched.share * panels, fetched.pace * panels, rows,
+                      panels);
     return row;
 }
 
-CR_INLINE void multiply_panels(const cr_packed_product *p, int panel, const int panels)
+/* So many panels; what follows them, or the last ones, is fetched meanwhile. */
+CR_INLINE void multiply_panels(const cr_packed_product *p, int panel, fetch fetched,
+                               const int panels)
 {
-    int row = multiply_rows(p, panel, 0, CR_PACKED_ROWS, panels);
-    row = multiply_rows(p, panel, row, 4, panels);
-    row = multiply_rows(p, panel, row, 2, panels);
-    (void)multiply_rows(p, panel, row, 1, panels); /* the last */
+    bool is_last = panel + panels >= cr_panels(p->n);
+    fetched.next = is_last && p->next != NULL ? p->next : p->b + (panel + panels) * p->b_panel;
+    int row = multiply_rows(p, panel, 0, fetched, CR_PACKED_ROWS, panels);
+    row = multiply_rows(p, panel, row, fetched, 4, panels);
+    row = multiply_rows(p, panel, row, fetched, 2, panels);
+    (void)multiply_rows(p, panel, row, fetched, 1, panels); /* the last */
 }
 
 void cr_packed_multiply(const cr_packed_product *p)
 {
     int panel = 0;
+    if (p->m <= 0)
+        return;
+    fetch fetched = {.share = (int64_t)CR_LANES * p->k / p->m,
+                     .pace = (CR_LANES * CR_PACKED_ROWS + p->m - 1) / p->m};
     cr_tick((int64_t)p->m * p->n * p->k);
     for (; panel + CR_PACKED_PANELS <= cr_panels(p->n); panel += CR_PACKED_PANELS)
-        multiply_panels(p, panel, CR_PACKED_PANELS);
+        multiply_panels(p, panel, fetched, CR_PACKED_PANELS);
     for (; panel < cr_panels(p->n); panel++)
-        multiply_panels(p, panel, 1);
+        multiply_panels(p, panel, fetched, 1);
 }
 
 /* One panel of which N columns are meant, fewer than 16: a tile at a time. */
