@@ -116,7 +116,8 @@ void cr_assert_failed(const char *condition, const char *file, int line);
 
 /* ---- log ------------------------------------------------------------------------------------
  * The only place that prints. info and progress speak on rank 0 alone; warn and error on every
- * rank, with "rank R: " before the text when there is more than one rank. All go to stderr. */
+ * rank, with "rank R: " before the text when there is more than one rank. All go to stderr; where
+ * nobody reads that for a while lines are left out rather than waited with, and counted. */
 typedef enum cr_log_level { CR_LOG_ERROR, CR_LOG_WARN, CR_LOG_INFO, CR_LOG_DEBUG } cr_log_level;
 
 /* Set what is printed and who speaks; before it is called: info, rank 0 of 1. */

@@ -1,10 +1,20 @@
-/* log: the only place that prints. */
+/*
+ * log: the only place that prints. A rank does not wait for long for a reader that has stopped
+ * reading: mpirun does so for the second in which a run that is asked to end has to save.
+ */
 #include "colrow/base.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096 };
+/* A line, and one that says how many are missing, fit together where poll sees room (PIPE_BUF). */
+enum { TEXT_MAX_BYTES = 3800, LINE_MAX_BYTES = TEXT_MAX_BYTES + 64 };
+
+enum { PATIENCE_MS = 250, PATIENCE_ERROR_MS = 5000 };
 
 static cr_log_level threshold = CR_LOG_INFO;
 static int own_rank = 0;
@@ -23,11 +33,40 @@ bool cr_log_is_terminal(void)
     return isatty(STDERR_FILENO) == 1;
 }
 
-/* One write a line, so that the lines of several ranks do not mix. */
-static void emit(const char *prefix, const char *format, va_list arguments)
+/* Can stderr be written to, now or soon? */
+static bool has_room(int patience_ms)
 {
-    char text[LINE_MAX_BYTES];
-    char line[LINE_MAX_BYTES + 64];
+    struct pollfd end = {.fd = STDERR_FILENO, .events = POLLOUT};
+    int ready = 0;
+    do
+        ready = poll(&end, 1, patience_ms);
+    while (ready < 0 && errno == EINTR);
+    return ready != 0;
+}
+
+/* One write a line, so that the lines of several ranks do not mix. Those that find no reader are
+ * counted, and told of when there is one again. */
+static void put(const char *line, cr_log_level level)
+{
+    static atomic_int missing = 0;
+    int before = atomic_load(&missing);
+    int patience = before > 0 ? 0 : PATIENCE_MS;
+    if (!has_room(level == CR_LOG_ERROR ? PATIENCE_ERROR_MS : patience)) {
+        (void)atomic_fetch_add(&missing, 1);
+        return;
+    }
+    if (before > 0) {
+        (void)atomic_fetch_sub(&missing, before);
+        (void)fprintf(stderr, "colrow: %d lines are missing here, which nobody read\n", before);
+    }
+    (void)fputs(line, stderr);
+    (void)fflush(stderr);
+}
+
+static void emit(cr_log_level level, const char *prefix, const char *format, va_list arguments)
+{
+    char text[TEXT_MAX_BYTES];
+    char line[LINE_MAX_BYTES];
     (void)vsnprintf(text, sizeof text, format, arguments);
     const char *clear = progress_open ? "\r\033[K" : "";
     progress_open = false;
@@ -36,8 +75,7 @@ static void emit(const char *prefix, const char *format, va_list arguments)
                        text);
     else
         (void)snprintf(line, sizeof line, "%scolrow: %s%s\n", clear, prefix, text);
-    (void)fputs(line, stderr);
-    (void)fflush(stderr);
+    put(line, level);
 }
 
 #define DEFINE_LOG(function, level, prefix, everyone)                                              \
@@ -46,7 +84,7 @@ static void emit(const char *prefix, const char *format, va_list arguments)
         va_list arguments;                                                                         \
         va_start(arguments, format);                                                               \
         if ((level) <= threshold && ((everyone) || own_rank == 0))                                 \
-            emit(prefix, format, arguments);                                                       \
+            emit(level, prefix, format, arguments);                                                \
         va_end(arguments);                                                                         \
     }
 
@@ -62,12 +100,13 @@ void cr_log_progress(const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     if (cr_log_is_terminal()) {
-        (void)fputs("\r\033[K", stderr);
-        (void)vfprintf(stderr, format, arguments);
-        (void)fflush(stderr);
+        char line[LINE_MAX_BYTES] = "\r\033[K";
+        size_t used = strlen(line);
+        (void)vsnprintf(line + used, sizeof line - used, format, arguments);
+        put(line, CR_LOG_INFO);
         progress_open = true;
     } else {
-        emit("", format, arguments);
+        emit(CR_LOG_INFO, "", format, arguments);
     }
     va_end(arguments);
 }

@@ -226,10 +226,47 @@ static void a_tick_comes_now_and_then(void **state)
     assert_int_equal(calls, before);
 }
 
+/* What is in a pipe, as text; ended by 0. */
+static void drain(int end, char *text, size_t size)
+{
+    ssize_t count = read(end, text, size - 1);
+    assert_true(count > 0);
+    text[count] = '\0';
+}
+
+/* Lines that nobody reads hold nobody up, and are told of as soon as somebody does. */
+static void the_log_does_not_wait_for_a_reader(void **state)
+{
+    enum { LINES = 5000, ROOM = 1 << 20 };
+    int ends[2];
+    int terminal = dup(STDERR_FILENO);
+    char *text = malloc(ROOM);
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    for (int i = 0; i < LINES; i++) /* several times what a pipe holds */
+        cr_log_info("line %060d", i);
+    drain(ends[0], text, ROOM);
+    assert_non_null(strstr(text, "line 000"));
+    assert_null(strstr(text, "missing"));
+    cr_log_info("the last");
+    drain(ends[0], text, ROOM);
+    assert_true(dup2(terminal, STDERR_FILENO) >= 0);
+    int missing = 0;
+    assert_int_equal(sscanf(text, "colrow: %d lines are missing here", &missing), 1);
+    assert_true(missing > 0 && missing < LINES);
+    assert_non_null(strstr(text, "\ncolrow: the last\n"));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    (void)close(terminal);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(failure_keeps_message_and_trail),
+        cmocka_unit_test(the_log_does_not_wait_for_a_reader),
         cmocka_unit_test(reserved_arrays_keep_what_they_hold),
         cmocka_unit_test(arena_measures_then_gives),
         cmocka_unit_test(sizes_are_checked),
