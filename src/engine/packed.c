@@ -8,9 +8,9 @@
  * loads for 8 multiply-adds are in their way, 208 to 238; gcc 12 keeps no larger ones in registers.
  * On Zen 4 (one multiply-add; peak 116) 8 x 16 has 107 to 112, 6 x 16 99 to 110, 12 and 16 x 16 as
  * many as 8; compiled for AVX2 6 x 16 has 99 to 111, 8 x 16 only 58 to 65. Whether a column of A is
- * contiguous or not makes no difference. OpenBLAS 0.3.21 has 78 to 91 there. That is with B in
- * cache; in a step it comes from memory, and waiting for it took a quarter of the time before the
- * next panels were fetched ahead.
+ * contiguous or not makes no difference. OpenBLAS 0.3.21 has 78 to 91 there. All of that with B in
+ * cache. In a step it is in memory: what is read next is fetched ahead, which makes convolutions of
+ * 320 and 640 channels 1.1 to 1.25 times as fast on Zen 5.
  */
 #include "packed.h"
 

@@ -61,7 +61,7 @@ cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *z
 
 int cr_tiling_block(const cr_tiling *t, int target, int even)
 {
-    int64_t blocks = (t->count + target - 1) / target;
+    int64_t blocks = t->count > 0 ? (t->count + target - 1) / target : 1;
     blocks = (blocks + even - 1) / even * even;
     return cr_packed_rows((int)((t->count + blocks - 1) / blocks));
 }
