@@ -14,7 +14,7 @@
 /* A line, and one that says how many are missing, fit together where poll sees room (PIPE_BUF). */
 enum { TEXT_MAX_BYTES = 3800, LINE_MAX_BYTES = TEXT_MAX_BYTES + 64 };
 
-enum { PATIENCE_MS = 250, PATIENCE_ERROR_MS = 5000 };
+enum { PATIENCE_MS = 250, PATIENCE_ERROR_MS = 5000 }; /* for a reader */
 
 static cr_log_level threshold = CR_LOG_INFO;
 static int own_rank = 0;
