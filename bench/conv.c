@@ -119,11 +119,12 @@ static trial trial_new(const cr_engine *engine, const cr_conv_sizes *s)
     t.y = bench_numbers(outputs(s), 3);
     t.dx = bench_numbers(inputs(s), 4);
     t.dw = bench_numbers(weights(s), 5);
-    t.ahead = bench_numbers(engine->conv_prepared(s, false), 6);
-    t.back = bench_numbers(engine->conv_prepared(s, true), 7);
-    t.work = bench_numbers((int64_t)(engine->conv_work(s, cr_engine_threads()) / sizeof(float)), 8);
-    engine->conv_prepare(t.ahead, t.w, s, false);
-    engine->conv_prepare(t.back, t.w, s, true);
+    t.ahead = bench_numbers(cr_conv_prepared(engine, s, false), 6);
+    t.back = bench_numbers(cr_conv_prepared(engine, s, true), 7);
+    t.work =
+        bench_numbers((int64_t)(cr_conv_work(engine, s, cr_engine_threads()) / sizeof(float)), 8);
+    cr_conv_prepare(engine, t.ahead, t.w, s, false);
+    cr_conv_prepare(engine, t.back, t.w, s, true);
     return t;
 }
 
@@ -141,23 +142,23 @@ static void trial_free(trial *t)
 
 static void run_forward(trial *t)
 {
-    t->engine->conv_forward(t->y, t->x, t->ahead, &t->sizes, t->work);
+    cr_conv_forward(t->engine, t->y, t->x, t->ahead, &t->sizes, t->work);
 }
 
 static void run_input_gradient(trial *t)
 {
-    t->engine->conv_input_gradient(t->dx, t->y, t->back, &t->sizes, t->work);
+    cr_conv_input_gradient(t->engine, t->dx, t->y, t->back, &t->sizes, t->work);
 }
 
 static void run_weight_gradient(trial *t)
 {
-    t->engine->conv_weight_gradient(t->dw, t->x, t->y, &t->sizes, false, t->work);
+    cr_conv_weight_gradient(t->engine, t->dw, t->x, t->y, &t->sizes, false, t->work);
 }
 
 static void run_prepare(trial *t)
 {
-    t->engine->conv_prepare(t->ahead, t->w, &t->sizes, false);
-    t->engine->conv_prepare(t->back, t->w, &t->sizes, true);
+    cr_conv_prepare(t->engine, t->ahead, t->w, &t->sizes, false);
+    cr_conv_prepare(t->engine, t->back, t->w, &t->sizes, true);
 }
 
 static const struct {

@@ -145,24 +145,24 @@ static ours ours_new(const cr_conv_sizes *s, int product)
     ours o = {.engine = cr_engine_find("openblas"), .sizes = *s};
     bool backward = product == 1;
     int64_t pixels = (int64_t)s->n * s->h * s->w;
-    size_t work = o.engine->conv_work(s, cr_engine_threads());
+    size_t work = cr_conv_work(o.engine, s, cr_engine_threads());
     o.x = bench_numbers(pixels * s->in, 1);
     o.y = bench_numbers(pixels * s->out, 2);
     o.w = bench_numbers((int64_t)KERNEL * KERNEL * s->in * s->out, 3);
-    o.prepared = bench_numbers(o.engine->conv_prepared(s, backward), 4);
+    o.prepared = bench_numbers(cr_conv_prepared(o.engine, s, backward), 4);
     o.work = bench_numbers((int64_t)(work / sizeof(float)), 5);
-    o.engine->conv_prepare(o.prepared, o.w, s, backward);
+    cr_conv_prepare(o.engine, o.prepared, o.w, s, backward);
     return o;
 }
 
 static void ours_run(ours *o, int product)
 {
     if (product == 0)
-        o->engine->conv_forward(o->y, o->x, o->prepared, &o->sizes, o->work);
+        cr_conv_forward(o->engine, o->y, o->x, o->prepared, &o->sizes, o->work);
     else if (product == 1)
-        o->engine->conv_input_gradient(o->x, o->y, o->prepared, &o->sizes, o->work);
+        cr_conv_input_gradient(o->engine, o->x, o->y, o->prepared, &o->sizes, o->work);
     else
-        o->engine->conv_weight_gradient(o->w, o->x, o->y, &o->sizes, false, o->work);
+        cr_conv_weight_gradient(o->engine, o->w, o->x, o->y, &o->sizes, false, o->work);
 }
 
 static void ours_free(ours *o)

@@ -28,6 +28,28 @@ typedef struct cr_conv_sizes {
     int oh, ow;
 } cr_conv_sizes;
 
+/* A way to convolve. Its sizes have at least one image and one channel on either side, but for
+ * those of `fits`, `prepared` and `work`; the functions are those of an engine, cr_conv_prepared
+ * and so on, with arrays as described there. */
+typedef struct cr_convolution {
+    const char *name;
+    /* Is this the way for these sizes? Not a matter of N, so that what is prepared once serves
+     * micro-batches of any size. */
+    bool (*fits)(const cr_conv_sizes *sizes);
+    int64_t (*prepared)(const cr_conv_sizes *sizes, bool backward);
+    void (*prepare)(float *prepared, const float *w, const cr_conv_sizes *sizes, bool backward);
+    size_t (*work)(const cr_conv_sizes *sizes, int threads); /* B */
+    void (*forward)(float *y, const float *x, const float *prepared, const cr_conv_sizes *sizes,
+                    void *work);
+    /* y += the same; NULL: no faster than adding afterwards */
+    void (*add)(float *y, const float *x, const float *prepared, const cr_conv_sizes *sizes,
+                void *work);
+    void (*input_gradient)(float *dx, const float *dy, const float *prepared,
+                           const cr_conv_sizes *sizes, void *work);
+    void (*weight_gradient)(float *dw, const float *x, const float *dy, const cr_conv_sizes *sizes,
+                            bool accumulate, void *work);
+} cr_convolution;
+
 /* A table of kernels. The results of each depend on the sizes alone, never on the thread count. */
 typedef struct cr_engine cr_engine;
 struct cr_engine {
@@ -38,6 +60,8 @@ struct cr_engine {
     const char *(*lacks)(void);
     /* What a user should know of its speed on this processor; NULL: nothing, likewise */
     const char *(*remark)(void);
+    /* What `auto` takes in its place on this processor; NULL: itself, likewise */
+    const cr_engine *(*instead)(void);
 
     /* Weights [IN, OUT] may be brought into the form that the dense products want, once a step, for
      * the forward product or (`backward`) for the input gradient: so many floats ... */
@@ -67,28 +91,9 @@ struct cr_engine {
     void (*repeated_input_gradient)(float *dx, const float *dy, const float *prepared,
                                     const cr_dense_sizes *sizes, void *work);
 
-    /* Weights are brought into the form that the products want once a step, for the forward product
-     * or (`backward`) for the input gradient: so many floats ... */
-    int64_t (*conv_prepared)(const cr_conv_sizes *sizes, bool backward);
-    /* ... prepared from w [K, K, IN, OUT] */
-    void (*conv_prepare)(float *prepared, const float *w, const cr_conv_sizes *sizes,
-                         bool backward);
-    /* bytes of scratch that any of the three products of these sizes (or of fewer images or
-     * channels) wants */
-    size_t (*conv_work)(const cr_conv_sizes *sizes, int threads);
-    /* y [N, OH, OW, OUT] */
-    void (*conv_forward)(float *y, const float *x, const float *prepared,
-                         const cr_conv_sizes *sizes, void *work);
-    /* y += the same; false, with nothing done, where it is no faster than adding afterwards. NULL:
-     * that is everywhere */
-    bool (*conv_add)(float *y, const float *x, const float *prepared, const cr_conv_sizes *sizes,
-                     void *work);
-    /* dx [N, H, W, IN] from dy [N, OH, OW, OUT] */
-    void (*conv_input_gradient)(float *dx, const float *dy, const float *prepared,
-                                const cr_conv_sizes *sizes, void *work);
-    /* dw [K, K, IN, OUT] (+)= from x and dy */
-    void (*conv_weight_gradient)(float *dw, const float *x, const float *dy,
-                                 const cr_conv_sizes *sizes, bool accumulate, void *work);
+    /* Convolutions go the first of these ways that fits, ended by NULL; the last one fits all sizes
+     * that no other does. See cr_conv_forward. */
+    const cr_convolution *const *convolutions;
 };
 
 /* All engines of this build in f32, ended by NULL; made by CMake from the files of
@@ -104,6 +109,33 @@ const char *const *cr_precision_names(void);
  * precision (NULL: f32). CR_BAD_CONFIG, saying what would do, where this build or this processor
  * does not have it. */
 cr_status cr_engine_choose(const cr_engine **out, const char *name, const char *precision);
+
+/* ---- convolutions ------------------------------------------------------------------------------
+ * By the first of an engine's ways that fits. */
+
+const cr_convolution *cr_conv_way(const cr_engine *engine, const cr_conv_sizes *sizes);
+
+/* Weights are brought into the form that the products want once a step, for the forward product or
+ * (`backward`) for the input gradient: so many floats ... */
+int64_t cr_conv_prepared(const cr_engine *engine, const cr_conv_sizes *sizes, bool backward);
+/* ... prepared from w [K, K, IN, OUT] */
+void cr_conv_prepare(const cr_engine *engine, float *prepared, const float *w,
+                     const cr_conv_sizes *sizes, bool backward);
+/* bytes of scratch that any of the three products of these sizes (or of fewer images or channels)
+ * wants */
+size_t cr_conv_work(const cr_engine *engine, const cr_conv_sizes *sizes, int threads);
+/* y [N, OH, OW, OUT] */
+void cr_conv_forward(const cr_engine *engine, float *y, const float *x, const float *prepared,
+                     const cr_conv_sizes *sizes, void *work);
+/* y += the same; false, with nothing done, where it is no faster than adding afterwards */
+bool cr_conv_add(const cr_engine *engine, float *y, const float *x, const float *prepared,
+                 const cr_conv_sizes *sizes, void *work);
+/* dx [N, H, W, IN] from dy [N, OH, OW, OUT] */
+void cr_conv_input_gradient(const cr_engine *engine, float *dx, const float *dy,
+                            const float *prepared, const cr_conv_sizes *sizes, void *work);
+/* dw [K, K, IN, OUT] (+)= from x and dy */
+void cr_conv_weight_gradient(const cr_engine *engine, float *dw, const float *x, const float *dy,
+                             const cr_conv_sizes *sizes, bool accumulate, void *work);
 
 /* Threads of this process's parallel loops from now on; BLAS itself stays at one thread, the
  * engines share their products out among OpenMP threads in blocks that do not depend on the count.

@@ -3,7 +3,7 @@
  *
  * What is the fastest was measured. In f32 it is our Winograd, whose products any BLAS does: 2.6 to
  * 3.0 times direct convolution (bench_conv -c, one thread of a Zen 4; 3x3 kernels, 160 and 320
- * channels, all three products). bf16 is only in oneDNN.
+ * channels, all three products). bf16 is only in oneDNN, whose row knows what to take instead.
  */
 #include "colrow/engine.h"
 
@@ -50,12 +50,14 @@ cr_status cr_engine_choose(const cr_engine **out, const char *name, const char *
     bool is_bf16 = strcmp(precision, precisions[1]) == 0;
     CR_CHECK(is_bf16 || strcmp(precision, precisions[0]) == 0, CR_BAD_CONFIG,
              "precision: expected f32 or bf16, found %s", precision);
-    if (name == NULL || strcmp(name, "auto") == 0)
+    bool is_auto = name == NULL || strcmp(name, "auto") == 0;
+    if (is_auto)
         name = fastest[is_bf16];
     const cr_engine *engine = cr_engine_find(name);
     if (engine != NULL && is_bf16)
         engine = engine->bf16;
     CR_TRY(check_here(engine, name, precision));
-    *out = engine;
+    const cr_engine *instead = is_auto && engine->instead != NULL ? engine->instead() : NULL;
+    *out = instead != NULL ? instead : engine;
     return CR_OK;
 }

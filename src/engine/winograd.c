@@ -43,6 +43,16 @@ static bool fits(const cr_conv_sizes *s)
     return 10 * tiles * cr_winograd_frequencies(maps) <= 21 * direct;
 }
 
+static bool fits_stride1(const cr_conv_sizes *s)
+{
+    return s->stride == 1 && fits(s);
+}
+
+static bool fits_stride2(const cr_conv_sizes *s)
+{
+    return s->stride == 2 && fits(s);
+}
+
 /* Tiles of a block that is worth a thread's reading all of U. */
 enum { APART_LEAST = 16 };
 
@@ -255,7 +265,19 @@ static size_t work(const cr_conv_sizes *sizes, int threads)
 
 const cr_convolution cr_convolution_winograd4 = {
     .name = "winograd4",
-    .fits = fits,
+    .fits = fits_stride1,
+    .prepared = prepared,
+    .prepare = prepare,
+    .work = work,
+    .forward = forward,
+    .add = add,
+    .input_gradient = input_gradient,
+    .weight_gradient = cr_winograd_weight_gradient,
+};
+
+const cr_convolution cr_convolution_winograd4_stride2 = {
+    .name = "winograd4_stride2",
+    .fits = fits_stride2,
     .prepared = prepared,
     .prepare = prepare,
     .work = work,

@@ -312,8 +312,8 @@ static void work_serves_fewer_images_and_channels(void **state)
         some.out = (int)cr_random_below(&random, (uint32_t)all.out + 1);
         for (int e = 0; engines_at(e) != NULL; e++)
             for (int threads = 1; threads <= 3; threads++)
-                assert_true(engines_at(e)->conv_work(&some, threads) <=
-                            engines_at(e)->conv_work(&all, threads));
+                assert_true(cr_conv_work(engines_at(e), &some, threads) <=
+                            cr_conv_work(engines_at(e), &all, threads));
     }
 }
 

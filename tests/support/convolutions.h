@@ -155,14 +155,14 @@ static inline void run_forward(const cr_engine *e, float *y, const trial *t, con
                                void *work, bool accumulate)
 {
     if (!accumulate) {
-        e->conv_forward(y, t->x, prepared, &t->sizes, work);
+        cr_conv_forward(e, y, t->x, prepared, &t->sizes, work);
         return;
     }
-    if (e->conv_add != NULL && e->conv_add(y, t->x, prepared, &t->sizes, work))
+    if (cr_conv_add(e, y, t->x, prepared, &t->sizes, work))
         return;
     int64_t count = outputs(&t->sizes);
     float *sum = values_new(count + 1, sizeof(float));
-    e->conv_forward(sum, t->x, prepared, &t->sizes, work);
+    cr_conv_forward(e, sum, t->x, prepared, &t->sizes, work);
     for (int64_t i = 0; i < count; i++)
         y[i] += sum[i];
     CR_FREE(sum);
@@ -172,14 +172,14 @@ static inline void run_input_gradient(const cr_engine *e, float *dx, const trial
                                       const float *prepared, void *work, bool accumulate)
 {
     (void)accumulate;
-    e->conv_input_gradient(dx, t->y, prepared, &t->sizes, work);
+    cr_conv_input_gradient(e, dx, t->y, prepared, &t->sizes, work);
 }
 
 static inline void run_weight_gradient(const cr_engine *e, float *dw, const trial *t,
                                        const float *prepared, void *work, bool accumulate)
 {
     (void)prepared;
-    e->conv_weight_gradient(dw, t->x, t->y, &t->sizes, accumulate, work);
+    cr_conv_weight_gradient(e, dw, t->x, t->y, &t->sizes, accumulate, work);
 }
 
 static const product products[] = {
@@ -194,12 +194,12 @@ enum { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, PRODUCTS };
 static inline void run(const cr_engine *engine, const product *p, float *out, const trial *t,
                        bool accumulate)
 {
-    int64_t prepared_count = engine->conv_prepared(&t->sizes, p->backward);
-    size_t bytes = engine->conv_work(&t->sizes, cr_engine_threads());
+    int64_t prepared_count = cr_conv_prepared(engine, &t->sizes, p->backward);
+    size_t bytes = cr_conv_work(engine, &t->sizes, cr_engine_threads());
     assert_true(bytes % sizeof(float) == 0);
     float *prepared = poisoned(prepared_count);
     float *work = poisoned((int64_t)(bytes / sizeof(float)));
-    engine->conv_prepare(prepared, t->w, &t->sizes, p->backward);
+    cr_conv_prepare(engine, prepared, t->w, &t->sizes, p->backward);
     p->run(engine, out, t, prepared, work, accumulate);
     check_guard(prepared, prepared_count);
     check_guard(work, (int64_t)(bytes / sizeof(float)));

@@ -1,8 +1,6 @@
 /*
- * winograd: which convolutions go by it, told by the room that the openblas engine wants for
- * prepared weights: more than the weights where they are transformed, as much elsewhere. The
- * contract of convolutions compares results, which are right by any way; without this nobody would
- * see that a way is never taken.
+ * winograd: which convolutions go by it. The contract of convolutions compares results, which are
+ * right by any way; without this nobody would see that a way is never taken.
  */
 #include "convolutions.h"
 
@@ -11,11 +9,7 @@ enum { CHANNELS = 16 };
 static bool by_winograd(const dimensions *d)
 {
     cr_conv_sizes s = sizes_of(d);
-    const cr_engine *engine = cr_engine_find("openblas");
-    bool forward = engine->conv_prepared(&s, false) > weights(&s);
-    bool backward = engine->conv_prepared(&s, true) > weights(&s);
-    assert_true(forward == backward);
-    return forward;
+    return strstr(cr_conv_way(cr_engine_find("openblas"), &s)->name, "winograd4") != NULL;
 }
 
 static dimensions square(int side, int kernel, int stride)

@@ -166,6 +166,12 @@ static void conv_weight_gradient(float *dw, const float *x, const float *dy,
             }
 }
 
+static bool conv_fits(const cr_conv_sizes *sizes)
+{
+    (void)sizes;
+    return true;
+}
+
 /* The products read w as it is. */
 static int64_t conv_prepared(const cr_conv_sizes *sizes, bool backward)
 {
@@ -185,6 +191,19 @@ static size_t conv_work(const cr_conv_sizes *sizes, int threads)
     return 0;
 }
 
+static const cr_convolution by_definition = {
+    .name = "definition",
+    .fits = conv_fits,
+    .prepared = conv_prepared,
+    .prepare = conv_prepare,
+    .work = conv_work,
+    .forward = conv_forward,
+    .input_gradient = conv_input_gradient,
+    .weight_gradient = conv_weight_gradient,
+};
+
+static const cr_convolution *const convolutions[] = {&by_definition, NULL};
+
 const cr_engine cr_engine_reference = {
     .name = "reference",
     .precision = "f32",
@@ -197,10 +216,5 @@ const cr_engine cr_engine_reference = {
     .repeated_prepare = repeated_prepare,
     .repeated_forward = dense_forward,
     .repeated_input_gradient = dense_input_gradient,
-    .conv_prepared = conv_prepared,
-    .conv_prepare = conv_prepare,
-    .conv_work = conv_work,
-    .conv_forward = conv_forward,
-    .conv_input_gradient = conv_input_gradient,
-    .conv_weight_gradient = conv_weight_gradient,
+    .convolutions = convolutions,
 };

@@ -87,44 +87,44 @@ static cr_conv_sizes sizes_of(const cr_contract *c, int out)
 static int64_t prepared(const cr_contract *c, bool backward)
 {
     cr_conv_sizes sizes = sizes_of(c, backward ? c->live : c->out);
-    return c->engine->conv_prepared(&sizes, backward);
+    return cr_conv_prepared(c->engine, &sizes, backward);
 }
 
 static void prepare(const cr_contract *c, float *to, const float *w, bool backward)
 {
     cr_conv_sizes sizes = sizes_of(c, backward ? c->live : c->out);
-    c->engine->conv_prepare(to, w, &sizes, backward);
+    cr_conv_prepare(c->engine, to, w, &sizes, backward);
 }
 
 static size_t work(const cr_contract *c)
 {
     cr_conv_sizes sizes = sizes_of(c, c->layer->out.c);
-    return c->engine->conv_work(&sizes, cr_engine_threads());
+    return cr_conv_work(c->engine, &sizes, cr_engine_threads());
 }
 
 static void forward(const cr_contract *c, float *y, const float *x, const float *w)
 {
     cr_conv_sizes sizes = sizes_of(c, c->out);
-    c->engine->conv_forward(y, x, w, &sizes, c->work);
+    cr_conv_forward(c->engine, y, x, w, &sizes, c->work);
 }
 
 static bool add(const cr_contract *c, float *y, const float *x, const float *w)
 {
     cr_conv_sizes sizes = sizes_of(c, c->out);
-    return c->engine->conv_add != NULL && c->engine->conv_add(y, x, w, &sizes, c->work);
+    return cr_conv_add(c->engine, y, x, w, &sizes, c->work);
 }
 
 static void input_gradient(const cr_contract *c, float *dx, const float *dy, const float *w)
 {
     cr_conv_sizes sizes = sizes_of(c, c->live);
-    c->engine->conv_input_gradient(dx, dy, w, &sizes, c->work);
+    cr_conv_input_gradient(c->engine, dx, dy, w, &sizes, c->work);
 }
 
 static void weight_gradient(const cr_contract *c, float *dw, const float *x, const float *dy,
                             bool accumulate)
 {
     cr_conv_sizes sizes = sizes_of(c, c->live);
-    c->engine->conv_weight_gradient(dw, x, dy, &sizes, accumulate, c->work);
+    cr_conv_weight_gradient(c->engine, dw, x, dy, &sizes, accumulate, c->work);
 }
 
 static const cr_contraction contraction = {
