@@ -81,8 +81,7 @@ static int64_t block_size(const cr_tiling *t)
 {
     int block = cr_packed_rows(block_target(&t->sizes));
     int count = cr_winograd_frequencies(t->maps);
-    return cr_planes_size(count, block, t->sizes.in) +
-           cr_planes_size(count, block, cr_packed_columns(t->sizes.out));
+    return cr_planes_size(count, block, t->sizes.in) + cr_planes_size(count, block, t->sizes.out);
 }
 
 /* ---- weights ---------------------------------------------------------------------------------
@@ -182,7 +181,7 @@ static void multiply_frequency(void *self, int f)
                                             .a = b->v.frequency[f],
                                             .b = b->u + cr_winograd_plane(b->t->maps, f) * plane,
                                             .c = b->m.frequency[f],
-                                            .a_row = s->in,
+                                            .a_row = b->v.row,
                                             .a_column = 1,
                                             .b_panel = (int64_t)s->in * CR_LANES,
                                             .b_row = CR_LANES,
@@ -202,12 +201,11 @@ static void convolve_block(float *y, const float *x, const float *u, const cr_ti
                            int64_t first, int most, float *space)
 {
     const cr_conv_sizes *s = &t->sizes;
-    int row = cr_packed_columns(s->out);
     int count = cr_winograd_frequencies(t->maps);
     block b = {.t = t, .first = first, .x = x, .u = u, .y = y};
     b.tiles = (int)(t->count - first < most ? t->count - first : most);
-    b.v = cr_planes_at(space, count, most, s->in, s->in);
-    b.m = cr_planes_at(space + cr_planes_size(count, most, s->in), count, most, s->out, row);
+    b.v = cr_planes_at(space, count, most, s->in);
+    b.m = cr_planes_at(space + cr_planes_size(count, most, s->in), count, most, s->out);
     cr_each(b.tiles, read_tile, &b);
     cr_each(count, multiply_frequency, &b);
     cr_each(b.tiles, write_tile, &b);

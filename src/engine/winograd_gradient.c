@@ -64,8 +64,7 @@ static int64_t zeros_size(const cr_conv_sizes *s)
 static int64_t planes_size(const cr_conv_sizes *s, int tiles)
 {
     int count = cr_winograd_frequencies(cr_winograd_find(s, false));
-    return cr_planes_size(count, tiles, cr_packed_columns(s->in)) +
-           cr_planes_size(count, tiles, cr_packed_columns(s->out));
+    return cr_planes_size(count, tiles, s->in) + cr_planes_size(count, tiles, s->out);
 }
 
 /* ---- a block -----------------------------------------------------------------------------------
@@ -96,8 +95,7 @@ static block transform(const float *x, const float *dy, const cr_tiling *t, int6
     int count = cr_winograd_frequencies(t->maps);
     b.tiles = (int)smaller(tiles, t->count - first);
     b.v = cr_planes_panels(space, count, tiles, s->in);
-    b.d = cr_planes_panels(space + cr_planes_size(count, tiles, cr_packed_columns(s->in)), count,
-                           tiles, s->out);
+    b.d = cr_planes_panels(space + cr_planes_size(count, tiles, s->in), count, tiles, s->out);
     cr_each(b.tiles, read_tile, &b);
     return b;
 }

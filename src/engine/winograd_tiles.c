@@ -74,8 +74,9 @@ static cr_planes spread(cr_planes p, float *at, int64_t plane)
     return p;
 }
 
-cr_planes cr_planes_at(float *at, int count, int tiles, int channels, int row)
+cr_planes cr_planes_at(float *at, int count, int tiles, int channels)
 {
+    int row = cr_packed_columns(channels);
     cr_planes p = {.count = count, .row = row, .panel = CR_LANES, .channels = channels};
     return spread(p, at, (int64_t)tiles * row + PLANE_GAP);
 }
@@ -87,9 +88,9 @@ cr_planes cr_planes_panels(float *at, int count, int tiles, int channels)
     return spread(p, at, panel * cr_panels(channels) + PLANE_GAP);
 }
 
-int64_t cr_planes_size(int count, int tiles, int row)
+int64_t cr_planes_size(int count, int tiles, int channels)
 {
-    return count * ((int64_t)tiles * row + PLANE_GAP);
+    return count * ((int64_t)tiles * cr_packed_columns(channels) + PLANE_GAP);
 }
 
 /* A square of side x side positions from (row, column) of an image on, in [N, h, w, channels]. */
@@ -186,6 +187,7 @@ typedef struct way {
     int to, from, channels;
     int64_t step;
     int64_t to_start, from_start; /* floats from the pointers to the first channel */
+    bool to_room, from_room;      /* behind the last channels, for a whole lane */
     fetch next;
 } way;
 
@@ -219,7 +221,7 @@ static void copy_few(float *to, const float *from, int count)
         to[c] = from[c];
 }
 
-/* The channels from `first` on, fewer than a lane, by way of full lanes. */
+/* The channels from `first` on, fewer than a lane, by way of full lanes where there is no room. */
 static void map_few(const way *w, float *const *out, const float *const *in, int first)
 {
     float from_lanes[CR_FREQUENCIES_MOST][CR_LANES];
@@ -228,8 +230,11 @@ static void map_few(const way *w, float *const *out, const float *const *in, int
     float *to_at[CR_FREQUENCIES_MOST];
     int count = w->channels - first;
     for (int p = 0; p < w->from; p++) {
+        from_at[p] = in[p] + w->from_start + first;
+        if (w->from_room)
+            continue;
         memset(from_lanes[p], 0, sizeof from_lanes[p]);
-        copy_few(from_lanes[p], in[p] + w->from_start + first, count);
+        copy_few(from_lanes[p], from_at[p], count);
         from_at[p] = from_lanes[p];
     }
     for (int p = 0; p < w->to; p++)
@@ -240,17 +245,18 @@ static void map_few(const way *w, float *const *out, const float *const *in, int
             copy_few(out[p] + w->to_start + first / CR_LANES * w->step, to_lanes[p], count);
 }
 
-/* out [to] from in [from]. Where lanes of the output are contiguous, the last ones overlap those
- * before when there is no multiple of CR_LANES. */
+/* out [to] from in [from]. When there is no multiple of CR_LANES, the last lane reaches into the
+ * room behind or, where lanes of the output are contiguous, overlaps the one before. */
 static void map_all(const way *w, float *const *out, const float *const *in)
 {
-    int whole = w->channels / CR_LANES * CR_LANES;
+    bool room = w->to_room && w->from_room;
+    int whole = (room ? cr_packed_columns(w->channels) : w->channels) / CR_LANES * CR_LANES;
     int last = w->channels - CR_LANES;
     for (int c = 0; c < whole; c += CR_LANES) {
         fetch_lanes(&w->next, c);
         w->map(out, in, w->to_start + c / CR_LANES * w->step, w->from_start + c);
     }
-    if (whole == w->channels)
+    if (whole >= w->channels)
         return;
     if (whole > 0 && w->step == CR_LANES)
         w->map(out, in, w->to_start + last, w->from_start + last);
@@ -296,6 +302,22 @@ static void point(const float **at, const float *x, const float *zeros, const sq
         at[p] = offset[p] >= 0 ? x + offset[p] : zeros;
 }
 
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* May whole lanes be read at all positions of a square? Behind the last channels of a position
+ * there are those of others, but for the last positions of all images. */
+static bool has_room(const square *q, int images)
+{
+    int row = smaller(q->row + q->side, q->h) - 1;
+    int column = smaller(q->column + q->side, q->w) - 1;
+    int64_t last = ((q->image * q->h + row) * q->w + column) * q->channels;
+    return q->channels % CR_LANES == 0 ||
+           last + cr_packed_columns(q->channels) <= (int64_t)images * q->h * q->w * q->channels;
+}
+
 void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x)
 {
     const float *in[CR_FREQUENCIES_MOST];
@@ -308,6 +330,8 @@ void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t til
              .channels = v->channels,
              .step = v->panel,
              .to_start = (int64_t)slot * v->row,
+             .to_room = true,
+             .from_room = has_room(&from, t->sizes.n),
              .next = fetch_of(x, &next, t->maps->apart)};
     map_all(&w, v->frequency, in);
 }
@@ -325,6 +349,8 @@ void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, i
              .channels = m->channels,
              .step = m->panel,
              .to_start = (int64_t)slot * m->row,
+             .to_room = true,
+             .from_room = has_room(&from, t->sizes.n),
              .next = fetch_of(dy, &next, next.side)};
     map_all(&w, m->frequency, in);
 }
@@ -345,6 +371,7 @@ void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes 
              .channels = m->channels,
              .step = CR_LANES,
              .from_start = (int64_t)slot * m->row,
+             .from_room = true,
              .next = fetch_of(y, &next, next.side)};
     if (t->adds)
         map_onto(&w, out, (const float *const *)m->frequency);

@@ -8,7 +8,8 @@
 #include "colrow/engine.h"
 #include "winograd_transform.h"
 
-/* A block of tiles in the transformed domain: planes [tiles, row], one a frequency. */
+/* A block of tiles in the transformed domain: planes [tiles, row], one a frequency, with room for
+ * whole lanes. */
 typedef struct cr_planes {
     float *frequency[CR_FREQUENCIES_MOST]; /* the planes */
     int count;
@@ -42,15 +43,14 @@ cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *z
 int cr_tiling_block(const cr_tiling *t, int target, int even);
 
 /* So many planes for so many tiles at `at`, and the floats they take. */
-cr_planes cr_planes_at(float *at, int count, int tiles, int channels, int row);
+cr_planes cr_planes_at(float *at, int count, int tiles, int channels);
 cr_planes cr_planes_panels(float *at, int count, int tiles, int channels);
-int64_t cr_planes_size(int count, int tiles, int row);
+int64_t cr_planes_size(int count, int tiles, int channels);
 
 /* Row `slot` of each plane = (B^T d B)_f of the tile's inputs in x [N, H, W, IN] */
 void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x);
 
-/* The tile's outputs in y [N, OH, OW, OUT] (+)= A^T M A of row `slot` of each plane, which has room
- * for whole lanes */
+/* The tile's outputs in y [N, OH, OW, OUT] (+)= A^T M A of row `slot` of each plane */
 void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot);
 
 /* Row `slot` of each plane = (A dy A^T)_f of the tile's outputs in dy [N, OH, OW, OUT] */
