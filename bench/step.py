@@ -207,7 +207,7 @@ def parse():
     parser.add_argument("--layout", action="append", help="RANKSxTHREADS; 1x2 and 2x1 unless given")
     parser.add_argument("--precision", action="append", choices=["f32", "bf16"],
                         help="f32 unless given")
-    parser.add_argument("--bf16-engine", default="onednn", help="engine of bf16 runs")
+    parser.add_argument("--bf16-engine", default="auto", help="engine of bf16 runs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", default="step-samples.jsonl")
     return parser.parse_args()

@@ -36,12 +36,16 @@ static int tiles_for(int outputs, int side)
     return (outputs + side - 1) / side;
 }
 
-/* at [side^2]: floats from the first position of a square to each, in images `w` wide */
-static void lay_out(int64_t *at, int side, int w, int channels)
+/* Of a square in images `w` wide */
+static cr_positions positions_of(int side, int w, int channels)
 {
-    for (int i = 0; i < side; i++)
-        for (int j = 0; j < side; j++)
-            at[i * side + j] = ((int64_t)i * w + j) * channels;
+    cr_positions p = {.side = side};
+    for (int i = 0; i < side * side; i++) {
+        p.row[i] = i / side;
+        p.column[i] = i % side;
+        p.at[i] = ((int64_t)p.row[i] * w + p.column[i]) * channels;
+    }
+    return p;
 }
 
 cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *zeros)
@@ -54,8 +58,8 @@ cr_tiling cr_tiling_of(const cr_conv_sizes *sizes, bool backward, const float *z
     t.down = tiles_for(t.sizes.oh + t.lead_top, t.maps->outputs);
     t.across = tiles_for(t.sizes.ow + t.lead_left, t.maps->outputs);
     t.count = (int64_t)t.sizes.n * t.down * t.across;
-    lay_out(t.input_at, t.maps->inputs, t.sizes.w, t.sizes.in);
-    lay_out(t.output_at, t.maps->outputs, t.sizes.ow, t.sizes.out);
+    t.inputs = positions_of(t.maps->inputs, t.sizes.w, t.sizes.in);
+    t.outputs = positions_of(t.maps->outputs, t.sizes.ow, t.sizes.out);
     return t;
 }
 
@@ -96,9 +100,9 @@ int64_t cr_planes_size(int count, int tiles, int channels)
 /* A square of side x side positions from (row, column) of an image on, in [N, h, w, channels]. */
 typedef struct square {
     int64_t image;
-    int row, column, side;
+    int row, column;
     int h, w, channels;
-    const int64_t *at; /* floats from the first position to each */
+    const cr_positions *of;
 } square;
 
 static square input_square(const cr_tiling *t, int64_t tile)
@@ -108,11 +112,10 @@ static square input_square(const cr_tiling *t, int64_t tile)
     return (square){.image = tile / tiles,
                     .row = (int)(tile % tiles / t->across) * t->maps->apart - s->pad_top,
                     .column = (int)(tile % t->across) * t->maps->apart - s->pad_left,
-                    .side = t->maps->inputs,
                     .h = s->h,
                     .w = s->w,
                     .channels = s->in,
-                    .at = t->input_at};
+                    .of = &t->inputs};
 }
 
 static square output_square(const cr_tiling *t, int64_t tile)
@@ -123,48 +126,16 @@ static square output_square(const cr_tiling *t, int64_t tile)
     return (square){.image = tile / tiles,
                     .row = (int)(tile % tiles / t->across) * side - t->lead_top,
                     .column = (int)(tile % t->across) * side - t->lead_left,
-                    .side = side,
                     .h = s->oh,
                     .w = s->ow,
                     .channels = s->out,
-                    .at = t->output_at};
-}
-
-static int above_zero(int value)
-{
-    return value > 0 ? value : 0;
-}
-
-/* Position `from` and every `step`th after it, before `to`, lie outside. */
-static void leave_out(int64_t *offset, int from, int to, int step)
-{
-    for (int p = from; p < to; p += step)
-        offset[p] = -1;
+                    .of = &t->outputs};
 }
 
 /* Floats from the first image to the square's first position */
 static int64_t start_of(const square *q)
 {
     return ((q->image * q->h + q->row) * q->w + q->column) * q->channels;
-}
-
-/* offset [side^2]: of the positions in the tensor; -1 outside the image */
-static void find(int64_t *restrict offset, const square *q)
-{
-    const int64_t *restrict at = q->at;
-    int64_t first = start_of(q);
-    int side = q->side;
-    int count = side * side;
-    int left = above_zero(-q->column);
-    int right = side - above_zero(q->column + side - q->w);
-    for (int p = 0; p < count; p++)
-        offset[p] = first + at[p];
-    leave_out(offset, 0, above_zero(-q->row) * side, 1);
-    leave_out(offset, count - above_zero(q->row + side - q->h) * side, count, 1);
-    for (int column = 0; column < left; column++)
-        leave_out(offset, column, count, side);
-    for (int column = right; column < side; column++)
-        leave_out(offset, column, count, side);
 }
 
 /* ---- from one to the other --------------------------------------------------------------------
@@ -194,11 +165,11 @@ typedef struct way {
 /* The last `side` rows and columns of a square */
 static fetch fetch_of(const float *x, const square *q, int side)
 {
-    int skip = q->side - side;
+    int skip = q->of->side - side;
     return (fetch){.start = x + start_of(q),
-                   .at = q->at + (int64_t)skip * q->side + skip,
+                   .at = q->of->at + (int64_t)skip * q->of->side + skip,
                    .side = side,
-                   .row = q->side};
+                   .row = q->of->side};
 }
 
 static void fetch_lanes(const fetch *f, int channel)
@@ -292,14 +263,17 @@ static void map_onto(const way *w, float *const *out, const float *const *in)
     }
 }
 
-/* at [count] = x + offset, or zeros */
-static void point(const float **at, const float *x, const float *zeros, const square *q)
+/* at [side^2]: the positions of a square in x, or `outside` */
+static void point(float **restrict at, float *x, float *outside, const square *q)
 {
-    int64_t offset[CR_FREQUENCIES_MOST];
-    int count = q->side * q->side;
-    find(offset, q);
-    for (int p = 0; p < count; p++)
-        at[p] = offset[p] >= 0 ? x + offset[p] : zeros;
+    const cr_positions *of = q->of;
+    float *first = x + start_of(q);
+    int count = of->side * of->side;
+    for (int p = 0; p < count; p++) {
+        bool inside = (unsigned)(q->row + of->row[p]) < (unsigned)q->h &&
+                      (unsigned)(q->column + of->column[p]) < (unsigned)q->w;
+        at[p] = inside ? first + of->at[p] : outside;
+    }
 }
 
 static int smaller(int a, int b)
@@ -311,8 +285,8 @@ static int smaller(int a, int b)
  * there are those of others, but for the last positions of all images. */
 static bool has_room(const square *q, int images)
 {
-    int row = smaller(q->row + q->side, q->h) - 1;
-    int column = smaller(q->column + q->side, q->w) - 1;
+    int row = smaller(q->row + q->of->side, q->h) - 1;
+    int column = smaller(q->column + q->of->side, q->w) - 1;
     int64_t last = ((q->image * q->h + row) * q->w + column) * q->channels;
     return q->channels % CR_LANES == 0 ||
            last + cr_packed_columns(q->channels) <= (int64_t)images * q->h * q->w * q->channels;
@@ -320,59 +294,55 @@ static bool has_room(const square *q, int images)
 
 void cr_tile_input(const cr_planes *v, int slot, const cr_tiling *t, int64_t tile, const float *x)
 {
-    const float *in[CR_FREQUENCIES_MOST];
+    float *in[CR_FREQUENCIES_MOST];
     square from = input_square(t, tile);
     square next = input_square(t, tile + 1);
-    point(in, x, t->zeros, &from);
+    point(in, (float *)x, (float *)t->zeros, &from); /* only read */
     way w = {.map = t->maps->input,
              .to = v->count,
-             .from = from.side * from.side,
+             .from = from.of->side * from.of->side,
              .channels = v->channels,
              .step = v->panel,
              .to_start = (int64_t)slot * v->row,
              .to_room = true,
              .from_room = has_room(&from, t->sizes.n),
              .next = fetch_of(x, &next, t->maps->apart)};
-    map_all(&w, v->frequency, in);
+    map_all(&w, v->frequency, (const float *const *)in);
 }
 
 void cr_tile_output_gradient(const cr_planes *m, int slot, const cr_tiling *t, int64_t tile,
                              const float *dy)
 {
-    const float *in[CR_OUTPUTS_MOST];
+    float *in[CR_OUTPUTS_MOST];
     square from = output_square(t, tile);
     square next = output_square(t, tile + 1);
-    point(in, dy, t->zeros, &from);
+    point(in, (float *)dy, (float *)t->zeros, &from); /* only read */
     way w = {.map = t->maps->output_gradient,
              .to = m->count,
-             .from = from.side * from.side,
+             .from = from.of->side * from.of->side,
              .channels = m->channels,
              .step = m->panel,
              .to_start = (int64_t)slot * m->row,
              .to_room = true,
              .from_room = has_room(&from, t->sizes.n),
-             .next = fetch_of(dy, &next, next.side)};
-    map_all(&w, m->frequency, in);
+             .next = fetch_of(dy, &next, next.of->side)};
+    map_all(&w, m->frequency, (const float *const *)in);
 }
 
 void cr_tile_output(float *y, const cr_tiling *t, int64_t tile, const cr_planes *m, int slot)
 {
     float *out[CR_OUTPUTS_MOST];
-    int64_t offset[CR_OUTPUTS_MOST];
     square to = output_square(t, tile);
     square next = output_square(t, tile + 1);
-    int positions = to.side * to.side;
-    find(offset, &to);
-    for (int p = 0; p < positions; p++)
-        out[p] = offset[p] >= 0 ? y + offset[p] : NULL;
+    point(out, y, NULL, &to);
     way w = {.map = t->maps->output,
-             .to = positions,
+             .to = to.of->side * to.of->side,
              .from = m->count,
              .channels = m->channels,
              .step = CR_LANES,
              .from_start = (int64_t)slot * m->row,
              .from_room = true,
-             .next = fetch_of(y, &next, next.side)};
+             .next = fetch_of(y, &next, next.of->side)};
     if (t->adds)
         map_onto(&w, out, (const float *const *)m->frequency);
     else

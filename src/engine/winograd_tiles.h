@@ -18,18 +18,24 @@ typedef struct cr_planes {
     int channels;
 } cr_planes;
 
+/* The positions of a square of an image, row by row. */
+typedef struct cr_positions {
+    int side;
+    int row[CR_FREQUENCIES_MOST], column[CR_FREQUENCIES_MOST]; /* from the first position ... */
+    int64_t at[CR_FREQUENCIES_MOST];                           /* ... in floats */
+} cr_positions;
+
 /* Tiles, image by image, row by row. Those of an input gradient lead from dy to dx, which `sizes`
  * calls the input and the output. */
 typedef struct cr_tiling {
     cr_conv_sizes sizes;
     const cr_winograd *maps;
-    int lead_top, lead_left; /* outputs of the first tiles that lie before the image */
-    int down, across;        /* tiles of an image */
-    int64_t count;           /* tiles of all images */
-    const float *zeros;      /* [max(IN, OUT)]: what lies outside an image; borrowed */
-    bool adds;               /* outputs are added to what is there, not overwritten */
-    /* floats from the first position of a tile to each, of its inputs and of its outputs */
-    int64_t input_at[CR_FREQUENCIES_MOST], output_at[CR_OUTPUTS_MOST];
+    int lead_top, lead_left;      /* outputs of the first tiles that lie before the image */
+    int down, across;             /* tiles of an image */
+    int64_t count;                /* tiles of all images */
+    const float *zeros;           /* [max(IN, OUT)]: what lies outside an image; borrowed */
+    bool adds;                    /* outputs are added to what is there, not overwritten */
+    cr_positions inputs, outputs; /* of a tile */
 } cr_tiling;
 
 /* The maps for a kernel and stride, of the forward product or (`backward`) the input gradient;
