@@ -70,6 +70,20 @@ static void find_largest(int *restrict position, const cr_layer *layer, const fl
     }
 }
 
+/* dx [H, W, C] += dy [count] of one window where it is largest, all channels. */
+static void add_all(const cr_layer *layer, float *dx, const float *dy, const int *position,
+                    const cr_window *window, int count)
+{
+    for (int h = window->top; h < window->bottom; h++) {
+        for (int w = window->left; w < window->right; w++) {
+            int at = h * layer->in.w + w;
+            float *restrict to = dx + (int64_t)at * layer->in.c;
+            for (int c = 0; c < count; c++)
+                to[c] += position[c] == at ? dy[c] : 0;
+        }
+    }
+}
+
 /* dx [H, W, k] += dy [k] of one window, where x [H, W, C] is largest */
 static void backward_window(const cr_layer *layer, float *dx, const float *dy, const float *x,
                             const cr_window *window, const cr_tile *channels)
@@ -80,6 +94,11 @@ static void backward_window(const cr_layer *layer, float *dx, const float *dy, c
     for (int first = 0; first < layer->in.c && j < k; first += STRIP) {
         int count = layer->in.c - first < STRIP ? layer->in.c - first : STRIP;
         find_largest(position, layer, x + first, window, count);
+        if (channels->index == NULL) {
+            add_all(layer, dx + first, dy + first, position, window, count);
+            j += count;
+            continue;
+        }
         for (; j < k; j++) {
             int c = (channels->index != NULL ? channels->index[j] : j) - first;
             if (c >= count)
