@@ -113,10 +113,12 @@ cr_status cr_engine_choose(const cr_engine **out, const char *name, const char *
 /* ---- convolutions ------------------------------------------------------------------------------
  * By the first of an engine's ways that fits. */
 
+/* The way that convolutions of these sizes go. */
 const cr_convolution *cr_conv_way(const cr_engine *engine, const cr_conv_sizes *sizes);
 
 /* Weights are brought into the form that the products want once a step, for the forward product or
- * (`backward`) for the input gradient: so many floats ... */
+ * (`backward`) for the input gradient: so many floats at most, for these sizes or fewer channels
+ * ... */
 int64_t cr_conv_prepared(const cr_engine *engine, const cr_conv_sizes *sizes, bool backward);
 /* ... prepared from w [K, K, IN, OUT] */
 void cr_conv_prepare(const cr_engine *engine, float *prepared, const float *w,

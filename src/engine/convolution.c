@@ -25,9 +25,16 @@ static void clear(float *result, int64_t count)
         memset(result, 0, (size_t)count * sizeof(float));
 }
 
+/* Fewer channels may go another way: the most that any wants. */
 int64_t cr_conv_prepared(const cr_engine *engine, const cr_conv_sizes *sizes, bool backward)
 {
-    return cr_conv_way(engine, sizes)->prepared(sizes, backward);
+    int64_t most = 0;
+    for (int i = 0; engine->convolutions[i] != NULL; i++) {
+        const cr_convolution *way = engine->convolutions[i];
+        int64_t floats = way->fits(sizes) ? way->prepared(sizes, backward) : 0;
+        most = floats > most ? floats : most;
+    }
+    return most;
 }
 
 void cr_conv_prepare(const cr_engine *engine, float *prepared, const float *w,
@@ -37,7 +44,7 @@ void cr_conv_prepare(const cr_engine *engine, float *prepared, const float *w,
         cr_conv_way(engine, sizes)->prepare(prepared, w, sizes, backward);
 }
 
-/* Fewer channels may go another way: the most that any wants. */
+/* Likewise. */
 size_t cr_conv_work(const cr_engine *engine, const cr_conv_sizes *sizes, int threads)
 {
     size_t most = 0;

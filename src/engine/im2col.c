@@ -9,6 +9,7 @@
  * With 1x1 kernels of stride 1, C is X itself and nothing is copied.
  */
 #include "convolution.h"
+#include "packed.h"
 #include "partial.h"
 #include "product.h"
 
@@ -167,10 +168,11 @@ static int64_t weights_size(const cr_conv_sizes *s)
     return (int64_t)patch_size(s) * s->out;
 }
 
+/* No less than fewer channels want, which may go the direct way. */
 static int64_t prepared(const cr_conv_sizes *sizes, bool backward)
 {
-    (void)backward;
-    return weights_size(sizes);
+    return backward ? weights_size(sizes)
+                    : (int64_t)patch_size(sizes) * cr_packed_columns(sizes->out);
 }
 
 static void prepare(float *to, const float *w, const cr_conv_sizes *sizes, bool backward)

@@ -298,8 +298,9 @@ static void gradients_are_adjoint(void **state)
 /* ---- work and threads --------------------------------------------------------------------------
  */
 
-/* A layer places its work once, for all images and channels, and then convolves fewer of them. */
-static void work_serves_fewer_images_and_channels(void **state)
+/* A layer places its work and prepared weights once, for all images and channels, and then
+ * convolves fewer of them. */
+static void memory_serves_fewer_images_and_channels(void **state)
 {
     (void)state;
     cr_random random = values_random(7);
@@ -314,6 +315,10 @@ static void work_serves_fewer_images_and_channels(void **state)
             for (int threads = 1; threads <= 3; threads++)
                 assert_true(cr_conv_work(engines_at(e), &some, threads) <=
                             cr_conv_work(engines_at(e), &all, threads));
+        for (int e = 0; engines_at(e) != NULL; e++)
+            for (int backward = 0; backward < 2; backward++)
+                assert_true(cr_conv_prepared(engines_at(e), &some, backward == 1) <=
+                            cr_conv_prepared(engines_at(e), &all, backward == 1));
     }
 }
 
@@ -363,7 +368,7 @@ int main(void)
         cmocka_unit_test(empty_sizes),
         cmocka_unit_test(one_tap_shifts_the_image),
         cmocka_unit_test(gradients_are_adjoint),
-        cmocka_unit_test(work_serves_fewer_images_and_channels),
+        cmocka_unit_test(memory_serves_fewer_images_and_channels),
         cmocka_unit_test(threads_do_not_change_the_bits),
     };
     cr_engine_set_threads(1);
