@@ -410,6 +410,12 @@ static void engines_are_chosen_by_name_and_precision(void **state)
     assert_ptr_equal(found, cr_engine_find("openblas"));
     ASSERT_OK(cr_engine_choose(&found, "auto", "f32"));
     assert_ptr_equal(found, cr_engine_find("openblas"));
+    const cr_engine *onednn = cr_engine_find("onednn");
+    if (onednn != NULL && engines_usable(onednn->bf16)) {
+        const cr_engine *instead = engines_instead(onednn->bf16);
+        ASSERT_OK(cr_engine_choose(&found, "auto", "bf16"));
+        assert_ptr_equal(found, instead != NULL ? instead : onednn->bf16);
+    }
 }
 
 /* What is not there is refused; the reason says what would do. */

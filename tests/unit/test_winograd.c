@@ -3,6 +3,7 @@
  * right by any way; without this nobody would see that a way is never taken.
  */
 #include "convolutions.h"
+#include "engines.h"
 
 enum { CHANNELS = 16 };
 
@@ -60,12 +61,29 @@ static void others(void **state)
     assert_true(by_winograd(&(dimensions){2, 28, 28, 32, 64, 5, 1, true}));
 }
 
+/* The engine that stands in for bf16 where that is the slower one takes it for stride 1 alone. */
+static void instead_of_bf16(void **state)
+{
+    (void)state;
+    dimensions near = square(16, 3, 1);
+    dimensions apart = square(16, 3, 2);
+    cr_conv_sizes sizes[] = {sizes_of(&near), sizes_of(&apart)};
+    for (int e = 0; cr_engines[e] != NULL; e++) {
+        const cr_engine *instead = engines_instead(cr_engines[e]->bf16);
+        if (instead == NULL)
+            continue;
+        assert_string_equal(cr_conv_way(instead, &sizes[0])->name, "winograd4");
+        assert_string_equal(cr_conv_way(instead, &sizes[1])->name, "onednn_bf16");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stride_1),
         cmocka_unit_test(stride_2),
         cmocka_unit_test(others),
+        cmocka_unit_test(instead_of_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
