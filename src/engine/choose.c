@@ -44,6 +44,13 @@ static cr_status check_here(const cr_engine *engine, const char *name, const cha
     return CR_OK;
 }
 
+/* The engine, or what `auto` takes in its place. */
+static const cr_engine *fastest_of(const cr_engine *engine)
+{
+    const cr_engine *instead = engine != NULL && engine->instead != NULL ? engine->instead() : NULL;
+    return instead != NULL ? instead : engine;
+}
+
 cr_status cr_engine_choose(const cr_engine **out, const char *name, const char *precision)
 {
     precision = precision != NULL ? precision : precisions[0];
@@ -57,7 +64,6 @@ cr_status cr_engine_choose(const cr_engine **out, const char *name, const char *
     if (engine != NULL && is_bf16)
         engine = engine->bf16;
     CR_TRY(check_here(engine, name, precision));
-    const cr_engine *instead = is_auto && engine->instead != NULL ? engine->instead() : NULL;
-    *out = instead != NULL ? instead : engine;
+    *out = is_auto ? fastest_of(engine) : engine;
     return CR_OK;
 }
