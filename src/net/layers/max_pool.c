@@ -70,7 +70,7 @@ static void find_largest(int *restrict position, const cr_layer *layer, const fl
     }
 }
 
-/* dx [H, W, C] += dy [count] of one window where it is largest, all channels. */
+/* dx [H, W, C] += dy [count] of one window, where the first channels are largest */
 static void add_all(const cr_layer *layer, float *dx, const float *dy, const int *position,
                     const cr_window *window, int count)
 {
@@ -88,23 +88,17 @@ static void add_all(const cr_layer *layer, float *dx, const float *dy, const int
 static void backward_window(const cr_layer *layer, float *dx, const float *dy, const float *x,
                             const cr_window *window, const cr_tile *channels)
 {
+    const int *index = channels->index;
     int position[STRIP];
     int k = channels->k;
     int j = 0;
     for (int first = 0; first < layer->in.c && j < k; first += STRIP) {
         int count = layer->in.c - first < STRIP ? layer->in.c - first : STRIP;
         find_largest(position, layer, x + first, window, count);
-        if (channels->index == NULL) {
+        if (index == NULL)
             add_all(layer, dx + first, dy + first, position, window, count);
-            j += count;
-            continue;
-        }
-        for (; j < k; j++) {
-            int c = (channels->index != NULL ? channels->index[j] : j) - first;
-            if (c >= count)
-                break;
-            dx[(int64_t)position[c] * k + j] += dy[j];
-        }
+        for (; index != NULL && j < k && index[j] < first + count; j++)
+            dx[(int64_t)position[index[j] - first] * k + j] += dy[j];
     }
 }
 
