@@ -180,7 +180,8 @@ static void compute_gradient(trial *t, const cr_agreement *agreement)
 
 static void run_step(trial *t)
 {
-    const cr_optim_hooks hooks = {t->net, read_gradient, measure_rows};
+    const cr_optim_hooks hooks = {
+        .self = t->net, .gradient = read_gradient, .updated = measure_rows};
     double norm = 0;
     compute_gradient(t, &cr_net_alone);
     cr_phase previous = cr_phase_enter(CR_PHASE_UPDATE);

@@ -136,4 +136,8 @@ cr_status cr_dist_finish(cr_dist *dist, cr_dist_news *news);
  * cr_net_gradient_rows. self: cr_dist. Not collective. */
 const float *cr_dist_gradient_rows(void *self, float *scratch, int i, int64_t first, int64_t rows);
 
+/* Which of them sampling kept, as cr_net_kept_rows; all where each rank samples for itself. Not
+ * collective. */
+int64_t cr_dist_kept_rows(const cr_dist *dist, int i, int64_t first, int64_t *rows);
+
 #endif

@@ -110,6 +110,7 @@ typedef struct cr_segment {
     float *prepared, *prepared_live; /* the same as the engine wants them, where it does */
     const float *w, *w_live;         /* what the products use */
     double *row_norms;         /* [rows of the kernel] squared norms, where scores need them */
+    bool has_row_norms;        /* of all rows, once the scores have asked for them */
     double *squares;           /* [n] squared norms of its input over the micro-batch, where the net
                                   remembers them; NULL elsewhere */
     int64_t remembered_offset; /* in the net's `remembered` */
@@ -348,11 +349,15 @@ int64_t cr_net_gradient_floats(const cr_net *net);
 const float *cr_net_gradient_rows(const cr_net *net, float *scratch, const float *compact, int i,
                                   int64_t first, int64_t rows);
 
+/* Of its rows [first, first + *rows), the first that sampling kept; *rows gets how many neighbours
+ * from it on are kept as well, 0: none of all is. */
+int64_t cr_net_kept_rows(const cr_net *net, int i, int64_t first, int64_t *rows);
+
 /* The whole gradient, dense [parameter_count], zero where nothing was sampled. */
 void cr_net_spread(const cr_net *net, float *dense, const float *compact);
 
 /* Take note that these rows of parameter `i` have new values, while they are in cache: their norms
- * are what the next step's scores need. After all of them: cr_net_measured. */
+ * are what the next step's scores need. After all rows that have: cr_net_measured. */
 void cr_net_measure_rows(cr_net *net, int i, int64_t first, int64_t rows);
 void cr_net_measured(cr_net *net);
 

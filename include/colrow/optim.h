@@ -15,6 +15,7 @@ typedef struct cr_optim_options {
     cr_word rule;        /* file name in rules/ */
     double weight_decay; /* L2: weight_decay * w is added to the gradient of weights that decay */
     double clip_norm;    /* largest global norm of the gradient; 0: no clipping */
+    cr_word rows;        /* all | kept: those without a gradient rest, weights and states */
     cr_words no_decay; /* patterns of parameters that do not decay, beside those of one dimension */
     cr_words no_adaptation; /* likewise of those that rules with norms treat without them */
     _Alignas(16) unsigned char parameters[CR_OPTIM_PARAMETERS]; /* the rule's own options */
@@ -85,19 +86,27 @@ typedef struct cr_optim {
     int threads; /* when it was made */
 } cr_optim;
 
-/* State for `count` parameters, zero. `spans` must outlive it. The caller frees. */
+/* Refuse options that do not go together (CR_BAD_CONFIG): a rule with norms of whole spans updates
+ * all rows. */
+cr_status cr_optim_check(const cr_optim_options *options);
+
+/* State for `count` parameters, zero. `spans` must outlive it. The caller frees. CR_BAD_CONFIG as
+ * cr_optim_check. */
 cr_status cr_optim_create(cr_optim *optim, const cr_optim_options *options, int64_t count,
                           const cr_optim_span *spans, int span_count);
 void cr_optim_free(cr_optim *optim);
 
-/* Where gradients come from when they do not lie as the parameters do, and who wants to know that a
- * piece is updated while it is still in cache. Called by several threads at once, for disjoint
- * rows. */
+/* Where gradients come from when they do not lie as the parameters do, which rows have one, and who
+ * wants to know that a piece is updated while it is still in cache. Called by several threads at
+ * once, for disjoint rows. */
 typedef struct cr_optim_hooks {
     void *self;
     /* gradient of the rows [first, first + rows) of span `span`, [rows, row] floats: written to
      * `scratch`, or wherever it already lies */
     const float *(*gradient)(void *self, float *scratch, int span, int64_t first, int64_t rows);
+    /* the first of the rows [first, first + *rows) of span `span` with a gradient; *rows gets how
+     * many neighbours from it on have one, 0: none of all. NULL: all have */
+    int64_t (*kept)(void *self, int span, int64_t first, int64_t *rows);
     void (*updated)(void *self, int span, int64_t first, int64_t rows); /* NULL: nobody */
 } cr_optim_hooks;
 

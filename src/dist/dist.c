@@ -327,3 +327,8 @@ const float *cr_dist_gradient_rows(void *self, float *scratch, int i, int64_t fi
         return dist->dense + p->offset + first * cr_parameter_row(p);
     return cr_net_gradient_rows(dist->net, scratch, dist->home, i, first, rows);
 }
+
+int64_t cr_dist_kept_rows(const cr_dist *dist, int i, int64_t first, int64_t *rows)
+{
+    return dist->mode->equal ? cr_net_kept_rows(dist->net, i, first, rows) : first;
+}

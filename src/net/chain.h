@@ -113,6 +113,10 @@ void cr_kernel_gather_live(float *live, const float *kept, int64_t rows, int out
 void cr_kernel_spread(float *to, const float *block, const cr_layer *layer, const cr_pick *in,
                       const cr_pick *out, int64_t first, int64_t rows);
 
+/* Of rows [first, first + *rows) of W, the first whose input channel is kept; *rows gets how many
+ * neighbours from it on are, of the same tap; 0: none of all is */
+int64_t cr_kernel_kept(const cr_pick *in, int64_t first, int64_t *rows);
+
 /* norms [rows] = squared norm of each row of w [rows, OUT] */
 void cr_kernel_row_norms(double *norms, const float *w, int64_t rows, int out);
 

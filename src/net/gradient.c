@@ -130,6 +130,13 @@ const float *cr_net_gradient_rows(const cr_net *net, float *scratch, const float
     return scratch;
 }
 
+int64_t cr_net_kept_rows(const cr_net *net, int i, int64_t first, int64_t *rows)
+{
+    const cr_block *block = &net->blocks[net->block_of[i]];
+    bool all = block->in == NULL || cr_pick_is_all(block->in);
+    return all ? first : cr_kernel_kept(block->in, first, rows);
+}
+
 void cr_net_spread(const cr_net *net, float *dense, const float *compact)
 {
     for (int i = 0; i < net->list_count; i++) {

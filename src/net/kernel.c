@@ -96,6 +96,24 @@ void cr_kernel_spread(float *to, const float *block, const cr_layer *layer, cons
     }
 }
 
+int64_t cr_kernel_kept(const cr_pick *in, int64_t first, int64_t *rows)
+{
+    int64_t tap = first / in->n;
+    int64_t end = first + *rows;
+    int j = position_of(in->index, in->k, first % in->n);
+    if (j == in->k) {
+        j = 0;
+        tap++;
+    }
+    int64_t found = tap * in->n + in->index[j];
+    int64_t count = 1;
+    while (j + count < in->k && in->index[j + count] == in->index[j] + count)
+        count++;
+    int64_t room = found < end ? end - found : 0;
+    *rows = count < room ? count : room;
+    return found;
+}
+
 void cr_kernel_row_norms(double *norms, const float *w, int64_t rows, int out)
 {
     for (int64_t i = 0; i < rows; i++) {

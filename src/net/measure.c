@@ -1,7 +1,8 @@
 /*
  * measure: squared norms of the rows of kernels, for scores. The optimizer's loop has every row in
- * cache when it has changed it, so they are worked out there; a step that follows no such loop (the
- * first one, a resumed one) works them out itself, with the same sums.
+ * cache when it has changed it, so they are worked out there, and a row that it leaves alone keeps
+ * its norm; a step that follows no such loop (the first one, a resumed one) works them out itself,
+ * with the same sums.
  */
 #include "chain.h"
 
@@ -59,11 +60,12 @@ void cr_net_measured(cr_net *net)
 
 void cr_segment_weight_norms(cr_net *net, int s, double *norms)
 {
-    const cr_segment *segment = &net->segments[s];
+    cr_segment *segment = &net->segments[s];
     const cr_layer *layer = &net->layers[segment->consumer];
     int64_t rows = layer->parameters[0].count / cr_parameter_row(&layer->parameters[0]);
-    if (!net->measured)
+    if (!net->measured || !segment->has_row_norms)
         cr_kernel_row_norms(segment->row_norms, cr_segment_kernel(net, s), rows,
                             cr_kernel_out(layer));
+    segment->has_row_norms = true;
     layer->type->contraction->channel_norms(layer, norms, segment->row_norms);
 }

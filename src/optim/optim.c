@@ -4,6 +4,9 @@
  *
  * The spans are cut once into chunks of at most CHUNK floats, which threads share. A rule works
  * element by element, so how many threads there are changes no bit.
+ *
+ * rows: kept is the lazy form of a rule (PyTorch's SparseAdam is Adam's): a row that sampling left
+ * out does not decay, nor move by what its states remember. The update then costs what is kept.
  */
 #include "norms.h"
 
@@ -59,6 +62,11 @@ static int64_t largest_chunk(const cr_optim_span *spans, int span_count)
     return (most + 15) / 16 * 16; /* each thread's on a boundary of its own */
 }
 
+static bool only_kept(const cr_optim_options *options)
+{
+    return strcmp(options->rows, "kept") == 0;
+}
+
 static cr_status allocate(void **array, int64_t count, size_t bytes)
 {
     size_t size = 0;
@@ -85,6 +93,17 @@ static cr_status allocate_all(cr_optim *optim)
     return CR_OK;
 }
 
+cr_status cr_optim_check(const cr_optim_options *options)
+{
+    const cr_optim_rule *rule = cr_optim_rule_find(options->rule);
+    CR_CHECK(rule != NULL, CR_BAD_CONFIG, "optimizer.rule: expected the name of a rule, found '%s'",
+             options->rule);
+    CR_CHECK(rule->measure == NULL || !only_kept(options), CR_BAD_CONFIG,
+             "optimizer.rows: expected all for %s, whose norms are of all rows, found kept",
+             rule->name);
+    return CR_OK;
+}
+
 cr_status cr_optim_create(cr_optim *optim, const cr_optim_options *options, int64_t count,
                           const cr_optim_span *spans, int span_count)
 {
@@ -95,8 +114,7 @@ cr_status cr_optim_create(cr_optim *optim, const cr_optim_options *options, int6
                      .spans = spans,
                      .span_count = span_count,
                      .threads = omp_get_max_threads()};
-    CR_CHECK(made.rule != NULL, CR_BAD_CONFIG,
-             "optimizer.rule: expected the name of a rule, found '%s'", options->rule);
+    CR_TRY(cr_optim_check(options));
     CR_TRY(check_spans(count, spans, span_count));
     made.chunk_count = cut_chunks(NULL, spans, span_count);
     made.chunk_most = largest_chunk(spans, span_count);
@@ -120,7 +138,7 @@ void cr_optim_free(cr_optim *optim)
     *optim = (cr_optim){0};
 }
 
-/* Update one chunk; `whole` has what is the same for all. */
+/* Update one chunk, or a piece of one; `whole` has what is the same for all. */
 static void update_chunk(const cr_optim *optim, const cr_optim_slice *whole,
                          const cr_optim_hooks *hooks, const cr_optim_chunk *chunk)
 {
@@ -131,6 +149,23 @@ static void update_chunk(const cr_optim *optim, const cr_optim_slice *whole,
     optim->rule->update(&slice);
     if (hooks->updated != NULL)
         hooks->updated(hooks->self, chunk->span, chunk->start / row, chunk->count / row);
+}
+
+/* The same, but only its rows with a gradient. */
+static void update_kept(const cr_optim *optim, const cr_optim_slice *whole,
+                        const cr_optim_hooks *hooks, const cr_optim_chunk *chunk)
+{
+    int64_t row = optim->spans[chunk->span].row;
+    int64_t first = chunk->start / row;
+    int64_t end = first + chunk->count / row;
+    while (first < end) {
+        int64_t rows = end - first;
+        first = hooks->kept(hooks->self, chunk->span, first, &rows);
+        if (rows == 0)
+            return;
+        update_chunk(optim, whole, hooks, &(cr_optim_chunk){chunk->span, first * row, rows * row});
+        first += rows;
+    }
 }
 
 cr_status cr_optim_update_by(cr_optim *optim, float *w, const cr_optim_hooks *hooks, double rate,
@@ -149,9 +184,10 @@ cr_status cr_optim_update_by(cr_optim *optim, float *w, const cr_optim_hooks *ho
     if (optim->rule->measure != NULL)
         CR_TRY(cr_norms_measure(optim, &whole, hooks));
     optim->step++;
+    bool all = hooks->kept == NULL || !only_kept(&optim->options);
 #pragma omp parallel for schedule(static) num_threads(optim->threads) if (cr_chunks_share(optim))
     for (int64_t c = 0; c < optim->chunk_count; c++)
-        update_chunk(optim, &whole, hooks, &optim->chunks[c]);
+        (all ? update_chunk : update_kept)(optim, &whole, hooks, &optim->chunks[c]);
     *norm = found;
     return CR_OK;
 }
@@ -183,6 +219,12 @@ const cr_option *cr_optim_rule_options(const char *name)
     return rule != NULL ? rule->options : NULL;
 }
 
+static const char *const *rows_names(void)
+{
+    static const char *const names[] = {"all", "kept", NULL};
+    return names;
+}
+
 const cr_option cr_optim_option_table[] = {
     {.name = "rule",
      .kind = CR_OPTION_WORD,
@@ -204,6 +246,13 @@ const cr_option cr_optim_option_table[] = {
      .low = 0,
      .high = FLT_MAX,
      .help = "largest global norm of the gradient; 0: no clipping"},
+    {.name = "rows",
+     .kind = CR_OPTION_WORD,
+     .offset = offsetof(cr_optim_options, rows),
+     .fallback = "all",
+     .words = rows_names,
+     .help = "that an update changes; kept: those that sampling left out of a step rest, weights, "
+             "decay and states (lazy Adam, SparseAdam)"},
     {.name = "no_decay",
      .kind = CR_OPTION_WORDS,
      .offset = offsetof(cr_optim_options, no_decay),

@@ -211,6 +211,7 @@ static const cr_section sections[] = {
 static cr_status check(const cr_run_options *options)
 {
     CR_TRY(cr_sample_check(&options->sampling));
+    CR_TRY(cr_optim_check(&options->optimizer));
     CR_TRY(cr_rate_check(&options->learning_rate));
     CR_TRY(cr_course_check(options));
     CR_TRY(cr_dist_check(&options->dist, &options->sampling));

@@ -95,6 +95,12 @@ static const float *read_gradient(void *self, float *scratch, int span, int64_t 
     return cr_dist_gradient_rows(run->dist, scratch, span, first, rows);
 }
 
+static int64_t kept_rows(void *self, int span, int64_t first, int64_t *rows)
+{
+    const cr_run *run = self;
+    return cr_dist_kept_rows(run->dist, span, first, rows);
+}
+
 static void measure(void *self, int span, int64_t first, int64_t rows)
 {
     const cr_run *run = self;
@@ -104,7 +110,8 @@ static void measure(void *self, int span, int64_t first, int64_t rows)
 static cr_status update(cr_run *run)
 {
     double rate = cr_run_rate(run, run->progress.step);
-    const cr_optim_hooks hooks = {run, read_gradient, measure};
+    const cr_optim_hooks hooks = {
+        .self = run, .gradient = read_gradient, .kept = kept_rows, .updated = measure};
     cr_phase previous = cr_phase_enter(CR_PHASE_UPDATE);
     CR_TRY(cr_optim_update_by(&run->optim, run->net->parameters, &hooks, rate,
                               &run->meter.gradient_norm));

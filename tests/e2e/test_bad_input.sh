@@ -133,6 +133,8 @@ large_batches() {
         -s 'batch_schedule={0.5: 100}'
     refused 2 'optimizer.no_decay: expected a pattern that matches' "$DIGITS" \
         -s 'optimizer.no_decay=[fc9]'
+    refused 2 'optimizer.rows: expected all for lamb' "$DIGITS" \
+        -s 'optimizer={rule: lamb, rows: kept}'
     refused 2 'batch_norm.sync: expected one micro-batch a rank (1)' "$DIGITS" \
         -s network.batch_norm.sync=true -s micro_batch=25
     refused 2 'found local' "$DIGITS" -s network.batch_norm.sync=true -s agreement=local

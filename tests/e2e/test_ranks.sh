@@ -71,10 +71,16 @@ if [[ -z ${COLROW_BRIEF:-} ]]; then
     agrees lars "${sampled[@]}" 'optimizer={rule: lars, trust: 0.02}' learning_rate.base=0.5
     agrees lamb "${sampled[@]}" optimizer.rule=lamb optimizer.clip_norm=1 \
         'batch_schedule={1: 120}' network.label_smoothing=0.1
+    agrees kept-rows "${sampled[@]}" 'optimizer={rule: adam, rows: kept}' # others rest
     # 1200 samples in batches of 64: the last has 48, 5 micro-batches, one of them of 8
     agrees partial "${sampled[@]}" batch=64
     agrees tiny-weights "${sampled[@]}" data.validation=232 agreement=weights \
         sampling.scores=uniform sampling.draw=no_replacement sampling.scale=true
+fi
+
+if [[ -z ${COLROW_BRIEF:-} ]]; then # of an exact run all rows are kept
+    train kept-exact 1 1 'optimizer={rule: adam, rows: kept}'
+    same "exact, rows: kept" exact "${seen[${hash:-none}]:-}"
 fi
 
 # threads alone

@@ -106,7 +106,7 @@ static void step(rig *t, uint32_t number)
     cr_net *net = t->update.net;
     cr_dist_news news = {0};
     double norm = 0;
-    const cr_optim_hooks hooks = {t, read_gradient, measure};
+    const cr_optim_hooks hooks = {.self = t, .gradient = read_gradient, .updated = measure};
     ASSERT_OK(cr_dist_begin(t->dist, number, MICRO_BATCHES));
     for (int i = 0; i < MICRO_BATCHES; i++) {
         cr_result result = {0};

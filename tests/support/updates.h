@@ -42,6 +42,11 @@ static inline const float *updater_gradient(void *self, float *scratch, int span
     return cr_net_gradient_rows(net, scratch, net->gradient, span, first, rows);
 }
 
+static inline int64_t updater_kept(void *self, int span, int64_t first, int64_t *rows)
+{
+    return cr_net_kept_rows(((updater *)self)->net, span, first, rows);
+}
+
 static inline void updater_measure(void *self, int span, int64_t first, int64_t rows)
 {
     cr_net_measure_rows(((updater *)self)->net, span, first, rows);
@@ -50,7 +55,8 @@ static inline void updater_measure(void *self, int span, int64_t first, int64_t 
 static inline void updater_run(updater *u, double rate)
 {
     double norm = 0;
-    const cr_optim_hooks hooks = {u, updater_gradient, updater_measure};
+    const cr_optim_hooks hooks = {
+        .self = u, .gradient = updater_gradient, .kept = updater_kept, .updated = updater_measure};
     ASSERT_OK(cr_optim_update_by(&u->optim, u->net->parameters, &hooks, rate, &norm));
     cr_net_measured(u->net);
 }

@@ -158,6 +158,36 @@ static void spread_writes_the_kept_and_zeros(void **state)
     }
 }
 
+/* The first kept row of a piece, and the kept ones behind it in the same tap, one by one. */
+static void check_kept(const trial *t, int first, int rows)
+{
+    int64_t found_rows = rows;
+    int found = (int)cr_kernel_kept(&t->in, first, &found_rows);
+    int end = first + rows;
+    int expected = first;
+    while (expected < end && place_in(&t->in, expected % IN) < 0)
+        expected++;
+    int last = expected;
+    while (last < end && place_in(&t->in, last % IN) >= 0 && last / IN == expected / IN)
+        last++;
+    assert_int_equal(found_rows, last - expected);
+    if (found_rows > 0)
+        assert_int_equal(found, expected);
+}
+
+static void kept_rows_are_found_from_anywhere(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        trial t;
+        start(&t, kind, false);
+        for (int first = 0; first < t.rows; first++)
+            for (int rows = 1; first + rows <= t.rows; rows++)
+                check_kept(&t, first, rows);
+        cr_arena_free(&t.arena);
+    }
+}
+
 /* ---- products and norms ---------------------------------------------------------------------- */
 
 /* The three products in the dimensions of a sampled layer whose consumer samples too; bound: K + 1
@@ -308,6 +338,7 @@ int main(void)
         cmocka_unit_test(kernels_have_their_taps),
         cmocka_unit_test(gather_takes_scaled_rows_and_live_columns),
         cmocka_unit_test(spread_writes_the_kept_and_zeros),
+        cmocka_unit_test(kept_rows_are_found_from_anywhere),
         cmocka_unit_test(dense_products_have_compact_shapes),
         cmocka_unit_test(norms_are_square_sums_of_channels),
         cmocka_unit_test(dense_flattens_and_wants_a_width),

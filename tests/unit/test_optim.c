@@ -166,6 +166,84 @@ static void rules_agree_with_double_twins(void **state)
     }
 }
 
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+enum { ROWS = 6, WIDTH = 3, ALL = ROWS * WIDTH };
+
+/* Rows of a step's gradient that are kept: of each two neighbours, one in every third step. */
+static bool is_kept(int row, int step)
+{
+    return (row / 2 + step) % 3 == 0 || row == 5;
+}
+
+static int64_t kept_rows(void *self, int span, int64_t first, int64_t *rows)
+{
+    int step = *(const int *)self;
+    int64_t end = first + *rows;
+    assert_int_equal(span, 0);
+    while (first < end && !is_kept((int)first, step))
+        first++;
+    for (*rows = 0; first + *rows < end && is_kept((int)(first + *rows), step);)
+        ++*rows;
+    return first;
+}
+
+static const float *gradient_rows(void *self, float *scratch, int span, int64_t first, int64_t rows)
+{
+    int step = *(const int *)self;
+    assert_int_equal(span, 0);
+    for (int64_t i = 0; i < rows * WIDTH; i++)
+        scratch[i] = (float)gradient_at((int)(first * WIDTH + i) % SIZE, step);
+    return scratch;
+}
+
+/* One row by itself, through the steps that keep it, on the optimizer's count of all steps. */
+static void check_row(const cr_optim_options *options, int row, const float *found)
+{
+    const cr_optim_span span = {0, WIDTH, WIDTH, true, true};
+    cr_optim optim;
+    float w[WIDTH] = {1, -2, 0.5F};
+    ASSERT_OK(cr_optim_create(&optim, options, WIDTH, &span, 1));
+    for (int step = 0; step < STEPS; step++) {
+        float g[WIDTH];
+        double norm = 0;
+        for (int i = 0; i < WIDTH; i++)
+            g[i] = (float)gradient_at((row * WIDTH + i) % SIZE, step);
+        optim.step = step;
+        if (is_kept(row, step))
+            ASSERT_OK(cr_optim_update(&optim, w, g, 0.1, &norm));
+    }
+    for (int i = 0; i < WIDTH; i++)
+        assert_true(found[i] == w[i]);
+    cr_optim_free(&optim);
+}
+
+static void rows_without_a_gradient_rest(void **state)
+{
+    static const char *const rules[] = {"sgd", "momentum", "adam"};
+    const cr_optim_span span = {0, ALL, WIDTH, true, true};
+    (void)state;
+    for (int r = 0; r < 3; r++) {
+        cr_optim_options options = options_of(rules[r]);
+        options.weight_decay = 0.1;
+        (void)snprintf(options.rows, CR_WORD_MAX, "kept");
+        float w[ALL];
+        cr_optim optim;
+        ASSERT_OK(cr_optim_create(&optim, &options, ALL, &span, 1));
+        for (int i = 0; i < ALL; i++)
+            w[i] = (const float[]){1, -2, 0.5F}[i % WIDTH];
+        for (int step = 0; step < STEPS; step++) {
+            double norm = 0;
+            const cr_optim_hooks hooks = {
+                .self = &step, .gradient = gradient_rows, .kept = kept_rows};
+            ASSERT_OK(cr_optim_update_by(&optim, w, &hooks, 0.1, &norm));
+        }
+        for (int row = 0; row < ROWS; row++)
+            check_row(&options, row, w + (ptrdiff_t)row * WIDTH);
+        cr_optim_free(&optim);
+    }
+}
+
 /* |g| = 5 over two spans, without counting what lies between; sgd at rate 1 shows g itself. */
 static void clipping_is_by_the_global_norm(void **state)
 {
@@ -244,6 +322,10 @@ static void bad_set_ups_are_refused(void **state)
     (void)snprintf(options.rule, CR_WORD_MAX, "adamw");
     ASSERT_FAILS(cr_optim_create(&optim, &options, 10, &inside, 1), CR_BAD_CONFIG, "'adamw'");
     assert_null(cr_optim_rule_options("adamw"));
+    options = options_of("lars");
+    (void)snprintf(options.rows, CR_WORD_MAX, "kept");
+    ASSERT_FAILS(cr_optim_create(&optim, &options, 10, &inside, 1), CR_BAD_CONFIG,
+                 "optimizer.rows: expected all for lars");
 }
 
 /* ---- learning rate --------------------------------------------------------------------------- */
@@ -414,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_agree_with_pytorch),
         cmocka_unit_test(rules_agree_with_double_twins),
+        cmocka_unit_test(rows_without_a_gradient_rest),
         cmocka_unit_test(clipping_is_by_the_global_norm),
         cmocka_unit_test(norm_does_not_overflow),
         cmocka_unit_test(broken_gradients_are_refused),

@@ -113,6 +113,58 @@ static void scores_are_norms_and_picks_the_largest(void **state)
     cr_net_free(&net);
 }
 
+/* Rows of segment s's kernel: those whose channel was not kept are as before; how many are not. */
+static int changed_rows(const cr_net *net, int s, const float *before)
+{
+    const cr_pick *pick = &net->segments[s].pick;
+    const cr_parameter *p = &net->layers[net->segments[s].consumer].parameters[0];
+    int64_t row = cr_parameter_row(p);
+    int next = 0;
+    int changed = 0;
+    for (int i = 0; i < pick->n; i++) {
+        int64_t at = p->offset + i * row;
+        bool kept = next < pick->k && pick->index[next] == i;
+        next += kept;
+        if (kept)
+            changed += memcmp(net->parameters + at, before + at, (size_t)row * sizeof(float)) != 0;
+        else
+            assert_same_bits(net->parameters + at, before + at, row);
+    }
+    return changed;
+}
+
+/* With rows: kept, neither decay nor velocity moves a row in a step that did not keep its channel;
+ * and the scores' norms are those of all rows still. */
+static void rows_left_out_rest(void **state)
+{
+    (void)state;
+    net_wish wish = sampled();
+    cr_net *net = net_new(&wish);
+    net_batch batch = net_batch_new(net, 50);
+    int64_t count = net->parameter_count;
+    float *before = values_new(count, sizeof(float));
+    int asked = 0;
+    cr_agreement agreement = {&asked, choose_and_check};
+    updater u;
+    updater_start(&u, net, "momentum");
+    net_word(u.optim.options.rows, "kept");
+    for (uint32_t step = 0; step < 3; step++) {
+        cr_result result = {0};
+        memcpy(before, net->parameters, (size_t)count * sizeof(float));
+        cr_net_begin(net, step, &agreement);
+        net_pass(net, &result, &batch, 0, 50, true);
+        updater_run(&u, 0.1);
+        for (int s = 0; s < net->segment_count; s++)
+            if (net->segments[s].pick.k < net->segments[s].pick.n)
+                assert_in_range(changed_rows(net, s, before), 1, net->segments[s].pick.k);
+    }
+    assert_int_equal(asked, 3 * 3);
+    updater_free(&u);
+    CR_FREE(before);
+    net_batch_free(&batch);
+    cr_net_free(&net);
+}
+
 /* Norms measured for one step do not serve the next: weights may have changed some other way. */
 static void measured_norms_serve_one_step(void **state)
 {
@@ -414,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_are_norms_and_picks_the_largest),
+        cmocka_unit_test(rows_left_out_rest),
         cmocka_unit_test(measured_norms_serve_one_step),
         cmocka_unit_test(a_nan_is_named),
         cmocka_unit_test(micro_batches_add_up_to_the_batch),
