@@ -57,14 +57,17 @@ static const cr_key *find_key(const binder *b, const char *path)
 
 static cr_status refuse_unknown(const binder *b, const char *path)
 {
-    char hint[CR_HINT_MAX];
+    char hint[CR_HINT_MAX + CR_HINT_ROOM];
     cr_nearest nearest = cr_nearest_start(path);
-    for (int i = 0; i < b->keys.count; i++)
+    for (int i = 0; i < b->keys.count; i++) {
         cr_nearest_offer(&nearest, b->keys.key[i].path);
+        if (cr_key_is_active(&b->keys.key[i], b->of.values))
+            cr_nearest_list(&nearest, b->keys.key[i].path);
+    }
     for (const cr_section *s = b->of.sections; s->options != NULL; s++)
         if (s->name[0] != '\0')
             cr_nearest_offer(&nearest, s->name);
-    cr_nearest_hint(hint, &nearest);
+    cr_nearest_key_hint(hint, &nearest);
     return cr_fail(CR_BAD_CONFIG, __FILE__, __LINE__, "unknown key%s", hint);
 }
 

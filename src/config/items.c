@@ -97,7 +97,8 @@ static cr_status fill(cr_item *item, const place *at, const cr_item_kind *kind,
     cr_node_found(found, map);
     if (map->kind != CR_NODE_MAP)
         return cr_fail(CR_BAD_CONFIG, __FILE__, __LINE__,
-                       "%s: %s: expected options like {key: value}, found %s", where, path, found);
+                       "%s: %s: expected options like {%s: ...}, found %s", where, path,
+                       kind->options != NULL ? kind->options->name : name_option->name, found);
     const cr_section sections[] = {
         {.name = path, .options = name_option},
         {.name = path, .options = kind->options, .offset = offsetof(cr_item, values)},

@@ -17,11 +17,13 @@
 
 static cr_status refuse_unknown(const cr_option *fields, const char *name)
 {
-    char hint[CR_HINT_MAX];
+    char hint[CR_HINT_MAX + CR_HINT_ROOM];
     cr_nearest nearest = cr_nearest_start(name);
-    for (const cr_option *field = fields; field->name != NULL; field++)
+    for (const cr_option *field = fields; field->name != NULL; field++) {
         cr_nearest_offer(&nearest, field->name);
-    cr_nearest_hint(hint, &nearest);
+        cr_nearest_list(&nearest, field->name);
+    }
+    cr_nearest_key_hint(hint, &nearest);
     return cr_fail(CR_BAD_CONFIG, __FILE__, __LINE__, "unknown key%s", hint);
 }
 

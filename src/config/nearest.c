@@ -69,6 +69,25 @@ void cr_nearest_hint(char out[CR_HINT_MAX], const cr_nearest *nearest)
         (void)snprintf(out, CR_HINT_MAX, "; did you mean `%s`?", nearest->best);
 }
 
+void cr_nearest_list(cr_nearest *nearest, const char *candidate)
+{
+    size_t section = (size_t)(last_key(nearest->word) - nearest->word);
+    size_t used = strlen(nearest->listed);
+    const char *key = last_key(candidate);
+    if ((size_t)(key - candidate) != section || strncmp(candidate, nearest->word, section) != 0)
+        return;
+    int length = snprintf(nearest->listed + used, sizeof nearest->listed - used, "%s%s",
+                          used > 0 ? ", " : "", key);
+    nearest->crowded |= length < 0 || (size_t)length >= sizeof nearest->listed - used;
+}
+
+void cr_nearest_key_hint(char out[CR_HINT_MAX + CR_HINT_ROOM], const cr_nearest *nearest)
+{
+    cr_nearest_hint(out, nearest);
+    if (nearest->best == NULL && !nearest->crowded && nearest->listed[0] != '\0')
+        (void)snprintf(out, CR_HINT_MAX + CR_HINT_ROOM, "; expected one of %s", nearest->listed);
+}
+
 void cr_config_hint(char out[CR_HINT_MAX], const char *found, const char *const *words)
 {
     cr_nearest nearest = cr_nearest_start(found);

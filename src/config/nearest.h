@@ -4,10 +4,14 @@
 
 #include "colrow/config.h"
 
+enum { CR_HINT_ROOM = 32 }; /* B, for the words around a list */
+
 typedef struct cr_nearest {
-    const char *word; /* as found; not owned */
-    const char *best; /* nearest candidate so far; NULL: none is near */
-    int distance;     /* letters to change */
+    const char *word;         /* as found; not owned */
+    const char *best;         /* nearest candidate so far; NULL: none is near */
+    int distance;             /* letters to change */
+    char listed[CR_HINT_MAX]; /* of the word's own section, with commas */
+    bool crowded;             /* there are more than have room */
 } cr_nearest;
 
 cr_nearest cr_nearest_start(const char *word);
@@ -15,5 +19,11 @@ void cr_nearest_offer(cr_nearest *nearest, const char *candidate);
 
 /* "; did you mean `best`?", or "" when no candidate is near. */
 void cr_nearest_hint(char out[CR_HINT_MAX], const cr_nearest *nearest);
+
+/* Name a candidate, if it is of the word's own section, should none be near. */
+void cr_nearest_list(cr_nearest *nearest, const char *candidate);
+
+/* The same, or "; expected one of .." with those to be named, if they are not too many. */
+void cr_nearest_key_hint(char out[CR_HINT_MAX + CR_HINT_ROOM], const cr_nearest *nearest);
 
 #endif
