@@ -58,7 +58,8 @@ def settings(options, row, ratio):
                        "data.samples": 8 * case.batch})
     if row.precision != "f32":
         values.update({"precision": row.precision, "engine": options.bf16_engine})
-    return [word for key, value in values.items() for word in ("-s", f"{key}={value}")]
+    given = [f"{key}={value}" for key, value in values.items()] + options.set
+    return [word for text in given for word in ("-s", text)]
 
 
 def colrow_step(options, row, ratio):
@@ -208,6 +209,8 @@ def parse():
     parser.add_argument("--precision", action="append", choices=["f32", "bf16"],
                         help="f32 unless given")
     parser.add_argument("--bf16-engine", default="auto", help="engine of bf16 runs")
+    parser.add_argument("-s", "--set", action="append", default=[], metavar="KEY=VALUE",
+                        help="of colrow's runs, e.g. optimizer.rows=kept")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", default="step-samples.jsonl")
     return parser.parse_args()
@@ -220,7 +223,8 @@ def main():
     rows = [Row(case, *layout, precision) for case in cases for layout in layouts
             for precision in options.precision or ["f32"]]
     results = {row: [] for row in rows}
-    about = {"processor": processor(), "date": datetime.date.today().isoformat()}
+    about = {"processor": processor(), "date": datetime.date.today().isoformat(),
+             "set": options.set}
     with open(options.out, "w", encoding="utf-8") as file:
         file.write(json.dumps(about) + "\n")
     for number in range(options.rounds):

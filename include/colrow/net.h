@@ -101,13 +101,15 @@ typedef struct cr_segment {
     cr_pick whole;         /* all of the kernel's, where they are not those of the target */
 
     const float *x; /* [rows, n] raw input of this micro-batch */
-    float *kept;    /* [rows, k] end of the chain, NULL where x serves; owned by the arena */
+    float *kept;    /* [rows, k] end of the chain, NULL where x serves; owned by the arena. Shared
+                       where it is recomputed: then good from cr_net_input on */
     float *before[CR_CHAIN_MAX];     /* [rows, k] inputs that chain layers keep, NULL where none */
     float *after[CR_CHAIN_MAX];      /* [rows, k] outputs, likewise; the last one's is `kept` */
     const float *input;              /* [rows, k] what the consumer gets: kept, or x */
     float *weights;                  /* [taps, k, OUT] gathered */
     float *weights_live;             /* [taps, k, kO] gathered for the input gradient */
     float *prepared, *prepared_live; /* the same as the engine wants them, where it does */
+    const float *w_kept;             /* [taps, k, OUT] not prepared */
     const float *w, *w_live;         /* what the products use */
     double *row_norms;         /* [rows of the kernel] squared norms, where scores need them */
     bool has_row_norms;        /* of all rows, once the scores have asked for them */
@@ -185,11 +187,13 @@ struct cr_net {
     int list_count;
     int block_count; /* of this step; the same every step */
 
-    cr_pass pass;  /* of the micro-batch under way */
-    int pass_rows; /* its samples */
-    bool picked;   /* the picks of this step are chosen */
-    bool liveness; /* false: every output channel counts as live, to check the rest */
-    bool measured; /* row_norms are those of the parameters as they are now */
+    cr_pass pass;       /* of the micro-batch under way */
+    int pass_rows;      /* its samples */
+    bool picked;        /* the picks of this step are chosen */
+    bool liveness;      /* false: every output channel counts as live, to check the rest */
+    bool recomputes;    /* what follows a batch norm is worked out again in the backward pass */
+    bool prepares_each; /* weights are prepared for each micro-batch, where they are used */
+    bool measured;      /* row_norms are those of the parameters as they are now */
     const cr_agreement *agreement;
     const cr_sharing *sharing; /* borrowed; NULL: statistics are those of one micro-batch */
 
@@ -238,6 +242,9 @@ typedef struct cr_net_plan {
     uint64_t seed;
     bool remembers;  /* score by the norms that inputs had in the last step: picks are then known
                         before a step begins */
+    bool recomputes; /* keep less for the backward pass: work out again what follows a batch norm */
+    bool prepares_each; /* prepare weights for each micro-batch, all layers' in one place, instead
+                           of once a step: as fast when a step has one, and needs less memory */
     bool everything; /* no liveness: work out every output channel's gradient, to check the rest */
 } cr_net_plan;
 
@@ -312,6 +319,10 @@ cr_status cr_net_evaluate(cr_net *net, cr_result *result, const float *x, const 
 /* Exact pass over rows samples by their own statistics; adds the mean and variance of every batch
  * norm to sums [statistics_count]. For running statistics that fit an exact evaluation. */
 void cr_net_observe(cr_net *net, double *sums, const float *x, int rows);
+
+/* What the consumer of `segment` got in the last forward pass, [rows, k]; good until another
+ * segment's is asked for, or the next pass. */
+const float *cr_net_input(cr_net *net, int segment);
 
 /* For agreements: squared norms [n] of the input channels of `segment` over the micro-batch under
  * way, or of the last step where the net remembers; its own, which may be changed before the draw;

@@ -45,6 +45,8 @@ typedef struct cr_run_options {
     int batch;                /* samples of a step, all ranks together */
     cr_ratios batch_schedule; /* epoch -> what `batch` is from then on */
     int micro_batch;          /* samples a rank works on at once; 0: about batch / ranks */
+    bool recompute;           /* see cr_net_plan.recomputes */
+    bool one_each;            /* settled: a rank has one micro-batch in a step, not more */
     int epochs;               /* 0: by steps */
     int64_t steps;            /* updates; 0: by epochs */
     int64_t check_every;      /* steps between comparisons of the ranks' weights; 0: never */

@@ -17,6 +17,8 @@ static void weight_gradient(cr_net *net, int s, const float *dy, bool first, int
 
 static void input_gradient(cr_net *net, int s, float *dx, const float *dy)
 {
+    if (cr_segment_prepares_each(net, s) && !cr_resample_thins_inputs(net, s))
+        cr_segment_prepare_live(net, s);
     const cr_segment *segment = &net->segments[s];
     const cr_layer *layer = &net->layers[segment->consumer];
     if (layer->type->mapping != NULL) {
@@ -69,6 +71,7 @@ static cr_status run_segment(cr_net *net, int s, bool first, int *block)
 {
     const cr_segment *segment = &net->segments[s];
     float *dx = cr_tensor_gradient_of(net, s); /* of the loss: there since the forward pass */
+    cr_chain_write_again(net, s);
     if (cr_segment_operation(net, s) != NULL) {
         operate(net, s, dx, first, block);
     } else if (segment->target >= 0) {

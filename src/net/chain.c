@@ -19,15 +19,16 @@ static void apply(const cr_net *net, const cr_segment *segment, float *y, const 
     }
 }
 
-/* The same, keeping what the backward pass wants. */
+/* The whole chain, keeping what the backward pass wants: outputs, and inputs from layer `first` on.
+ */
 static void apply_and_keep(const cr_net *net, const cr_segment *segment, float *y,
-                           const cr_tile *strip)
+                           const cr_tile *strip, int first)
 {
     size_t bytes = (size_t)strip->rows * (size_t)strip->k * sizeof(float);
     int64_t start = strip->first_row * strip->k;
     for (int i = 0; i < segment->chain_count; i++) {
         const cr_layer *layer = &net->layers[segment->chain_first + i];
-        if (segment->before[i] != NULL)
+        if (segment->before[i] != NULL && i >= first)
             memcpy(segment->before[i] + start, y, bytes);
         layer->type->channelwise->forward(layer, &net->pass, y, strip);
         if (segment->after[i] != NULL)
@@ -45,26 +46,64 @@ static void read_source(const cr_net *net, const cr_segment *segment, float *y,
     cr_tile_gather(y, segment->x, compact ? strip->k : segment->n, &columns);
 }
 
-void cr_chain_write(cr_net *net, int s)
+/* The end of the chain from its source. */
+static void write_strip(cr_net *net, int s, float *y, const cr_tile *strip)
 {
-    cr_segment *segment = &net->segments[s];
-    segment->input = segment->x;
-    if (segment->kept == NULL)
-        return;
+    const cr_segment *segment = &net->segments[s];
+    size_t bytes = (size_t)strip->rows * (size_t)strip->k * sizeof(float);
+    read_source(net, segment, y, strip);
+    if (cr_segment_recomputes(net, s)) {
+        memcpy(segment->before[0] + strip->first_row * strip->k, y, bytes);
+        apply(net, segment, y, strip, segment->chain_count);
+    } else {
+        apply_and_keep(net, segment, y, strip, 0);
+    }
+}
+
+/* The same from what the first layer kept. */
+static void write_strip_again(cr_net *net, int s, float *y, const cr_tile *strip)
+{
+    const cr_segment *segment = &net->segments[s];
+    size_t bytes = (size_t)strip->rows * (size_t)strip->k * sizeof(float);
+    memcpy(y, segment->before[0] + strip->first_row * strip->k, bytes);
+    apply_and_keep(net, segment, y, strip, 1);
+}
+
+/* kept [rows, k], strip by strip. */
+static void write_kept(cr_net *net, int s,
+                       void (*write)(cr_net *net, int s, float *y, const cr_tile *strip))
+{
+    const cr_segment *segment = &net->segments[s];
     const cr_pick *pick = cr_segment_inputs(net, s);
     const int *index = cr_pick_is_all(pick) ? NULL : pick->index;
     cr_cut cut = cr_cut_of(cr_segment_rows(net, s));
     int k = pick->k;
-    segment->input = segment->kept;
 #pragma omp parallel for schedule(static) if (cr_worth_threads((int64_t)cut.rows * k))
     for (int t = 0; t < cut.count; t++) {
         cr_tile tile = cr_tile_at(&cut, t, k, index);
-        for (cr_tile strip = cr_strip_first(&tile); strip.rows > 0; cr_strip_next(&strip, &tile)) {
-            float *y = segment->kept + strip.first_row * k;
-            read_source(net, segment, y, &strip);
-            apply_and_keep(net, segment, y, &strip);
-        }
+        for (cr_tile strip = cr_strip_first(&tile); strip.rows > 0; cr_strip_next(&strip, &tile))
+            write(net, s, segment->kept + strip.first_row * k, &strip);
     }
+}
+
+void cr_chain_write(cr_net *net, int s)
+{
+    cr_segment *segment = &net->segments[s];
+    segment->input = segment->kept != NULL ? segment->kept : segment->x;
+    if (segment->kept != NULL)
+        write_kept(net, s, write_strip);
+}
+
+void cr_chain_write_again(cr_net *net, int s)
+{
+    if (cr_segment_recomputes(net, s))
+        write_kept(net, s, write_strip_again);
+}
+
+const float *cr_net_input(cr_net *net, int s)
+{
+    cr_chain_write_again(net, s);
+    return net->segments[s].input;
 }
 
 void cr_chain_evaluate(cr_net *net, int s, float *y)

@@ -60,6 +60,19 @@ cr_status cr_chain_share(cr_net *net, double *first, double *second, int n, int6
 /* kept [rows, k] = chain applied to the picked channels of x; sets segment->input. */
 void cr_chain_write(cr_net *net, int s);
 
+/* Are the weights of segment s prepared for each micro-batch, in a place that others share? */
+bool cr_segment_prepares_each(const cr_net *net, int s);
+
+/* w_live from w_outputs. */
+void cr_segment_prepare_live(cr_net *net, int s);
+
+/* Is the end of the chain not kept for the backward pass, but worked out again from what its first
+ * layer keeps? */
+bool cr_segment_recomputes(const cr_net *net, int s);
+
+/* In that case: what cr_chain_write wrote, to the bit. */
+void cr_chain_write_again(cr_net *net, int s);
+
 /* norms [n] = sum of squares of each channel at the end of the chain. Writes no tensor. */
 void cr_chain_norms(cr_net *net, int s, double *norms);
 

@@ -55,6 +55,8 @@ static cr_status choose_alone(void *self, cr_net *net, int segment, cr_pick *pic
 
 const cr_agreement cr_net_alone = {.choose = choose_alone};
 
+/* ---- weights --------------------------------------------------------------------------------- */
+
 /* Weights [taps, k, OUT] as the engine wants them for one product; `prepared` NULL: as they are. */
 static const float *prepare(const cr_net *net, int s, const float *w, float *prepared,
                             const cr_contract *c, bool backward)
@@ -65,6 +67,20 @@ static const float *prepare(const cr_net *net, int s, const float *w, float *pre
     cr_segment_contraction(net, s)->prepare(c, prepared, w, backward);
     cr_phase_leave(previous);
     return prepared;
+}
+
+static void prepare_kept(cr_net *net, int s)
+{
+    cr_segment *segment = &net->segments[s];
+    cr_contract c = cr_segment_contract(net, s, segment->pick.k, 0);
+    segment->w = prepare(net, s, segment->w_kept, segment->prepared, &c, false);
+}
+
+void cr_segment_prepare_live(cr_net *net, int s)
+{
+    cr_segment *segment = &net->segments[s];
+    cr_contract c = cr_segment_contract(net, s, segment->pick.k, segment->live->k);
+    segment->w_live = prepare(net, s, segment->w_outputs, segment->prepared_live, &c, true);
 }
 
 static cr_status choose(cr_net *net, int s)
@@ -88,23 +104,22 @@ static const float *gather_outputs(cr_net *net, int s, const float *w)
     return segment->weights_live;
 }
 
-/* The weights that a segment's pick keeps, as the engine wants them. */
+/* The weights that a segment's pick keeps. */
 static void gather_kept(cr_net *net, int s)
 {
     cr_segment *segment = &net->segments[s];
     if (cr_segment_contraction(net, s) == NULL)
         return;
-    segment->w = cr_segment_kernel(net, s);
+    segment->w_kept = cr_segment_kernel(net, s);
     if (segment->asked < segment->n) {
-        cr_kernel_gather(segment->weights, segment->w, &net->layers[segment->consumer],
+        cr_kernel_gather(segment->weights, segment->w_kept, &net->layers[segment->consumer],
                          &segment->pick);
-        segment->w = segment->weights;
+        segment->w_kept = segment->weights;
     }
     if (cr_tensor_is_compact(net, segment->target))
-        segment->w = gather_outputs(net, s, segment->w);
-    segment->w_live = segment->w; /* all outputs, until the others are known */
-    cr_contract c = cr_segment_contract(net, s, segment->pick.k, 0);
-    segment->w = prepare(net, s, segment->w, segment->prepared, &c, false);
+        segment->w_kept = gather_outputs(net, s, segment->w_kept);
+    if (!cr_segment_prepares_each(net, s))
+        prepare_kept(net, s);
 }
 
 /* Both, when the segment's input is there; once a step. */
@@ -125,15 +140,12 @@ static void gather_live(cr_net *net, int s)
     cr_segment *segment = &net->segments[s];
     if (cr_segment_contraction(net, s) == NULL || segment->source == 0)
         return; /* the data needs no gradient */
-    int k = segment->pick.k;
+    segment->w_outputs = segment->w_kept;
     if (!cr_tensor_is_compact(net, segment->target))
-        segment->w_live = gather_outputs(net, s, segment->w_live);
-    segment->w_outputs = segment->w_live;
+        segment->w_outputs = gather_outputs(net, s, segment->w_kept);
     cr_resample_weigh(net, s);
-    if (cr_resample_thins_inputs(net, s))
-        return;
-    cr_contract c = cr_segment_contract(net, s, k, segment->live->k);
-    segment->w_live = prepare(net, s, segment->w_live, segment->prepared_live, &c, true);
+    if (!cr_resample_thins_inputs(net, s) && !cr_segment_prepares_each(net, s))
+        cr_segment_prepare_live(net, s);
 }
 
 static void finish_picks(cr_net *net)
@@ -274,6 +286,8 @@ static cr_status run_segment(cr_net *net, int s, const float *data)
         segment->input = segment->kept;
     else
         cr_chain_write(net, s);
+    if (cr_segment_prepares_each(net, s))
+        prepare_kept(net, s);
     if (cr_segment_operation(net, s) != NULL)
         operate(net, s, recurs ? segment->x : segment->input, segment->w, segment->kept);
     else if (segment->target >= 0)

@@ -44,20 +44,61 @@ static bool drops_outputs(const cr_net *net, int s)
     return reader != NULL && reader->least < reader->n;
 }
 
-static void lay_out_prepared(cr_net *net, int s, cr_arena *arena)
+/* What is laid out next takes the place of what has been since `mark`; returns the larger of `most`
+ * and how far that went. */
+static size_t rewind_to(cr_arena *arena, size_t mark, size_t most)
 {
-    cr_segment *segment = &net->segments[s];
+    size_t used = arena->used;
+    arena->used = mark;
+    return used > most ? used : most;
+}
+
+bool cr_segment_prepares_each(const cr_net *net, int s)
+{
+    return net->prepares_each && cr_segment_contraction(net, s) != NULL &&
+           cr_segment_operation(net, s) == NULL;
+}
+
+/* Floats of the weights of segment s as the engine wants them, for a product. */
+static int64_t prepared_floats(const cr_net *net, int s, bool backward)
+{
+    const cr_segment *segment = &net->segments[s];
     const cr_contraction *type = cr_segment_contraction(net, s);
-    if (type->prepared == NULL)
-        return;
+    if (type == NULL || type->prepared == NULL || (backward && segment->source == 0))
+        return 0;
     cr_contract c = cr_segment_contract(net, s, segment->most, cr_net_live_most(net, s));
     c.samples = net->rows;
-    int64_t forward = type->prepared(&c, false);
-    int64_t backward = segment->source != 0 ? type->prepared(&c, true) : 0;
-    if (forward > 0)
-        segment->prepared = cr_arena_take(arena, forward, sizeof(float));
-    if (backward > 0)
-        segment->prepared_live = cr_arena_take(arena, backward, sizeof(float));
+    return type->prepared(&c, backward);
+}
+
+static float *take_prepared(const cr_net *net, int s, bool backward, cr_arena *arena)
+{
+    int64_t floats = prepared_floats(net, s, backward);
+    return floats > 0 ? cr_arena_take(arena, floats, sizeof(float)) : NULL;
+}
+
+/* Those of segments that share a place take turns: a product is done before the next weights are
+ * prepared. */
+static void lay_out_prepared(cr_net *net, cr_arena *arena)
+{
+    size_t mark = arena->used;
+    size_t most = mark;
+    for (int s = 0; s < net->segment_count; s++) {
+        cr_segment *segment = &net->segments[s];
+        if (!cr_segment_prepares_each(net, s))
+            continue;
+        segment->prepared = take_prepared(net, s, false, arena);
+        most = rewind_to(arena, mark, most);
+        segment->prepared_live = take_prepared(net, s, true, arena);
+        most = rewind_to(arena, mark, most);
+    }
+    arena->used = most;
+    for (int s = 0; s < net->segment_count; s++) {
+        if (cr_segment_prepares_each(net, s))
+            continue;
+        net->segments[s].prepared = take_prepared(net, s, false, arena);
+        net->segments[s].prepared_live = take_prepared(net, s, true, arena);
+    }
 }
 
 static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
@@ -78,7 +119,6 @@ static void lay_out_weights(cr_net *net, int s, cr_arena *arena)
             cr_arena_take(arena, taps * segment->most * cr_kernel_out(layer), sizeof(float));
     if (drops_outputs(net, s) && (segment->source != 0 || net->tensors[segment->target].skips))
         segment->weights_live = cr_arena_take(arena, taps * segment->most * live, sizeof(float));
-    lay_out_prepared(net, s, arena);
 }
 
 /* Does the consumer of segment s read the source itself, with nothing kept of it? */
@@ -91,19 +131,53 @@ static bool reads_source(const cr_net *net, int s)
     return segment->source == 0 || (mapping != NULL && !mapping->keeps_input);
 }
 
-static void lay_out_kept(cr_net *net, int s, cr_arena *arena)
+bool cr_segment_recomputes(const cr_net *net, int s)
+{
+    const cr_segment *segment = &net->segments[s];
+    bool multiplies =
+        cr_segment_contraction(net, s) != NULL && cr_segment_operation(net, s) == NULL;
+    return net->recomputes && multiplies && segment->chain_count > 0 &&
+           net->layers[segment->chain_first].type->channelwise->keeps_input;
+}
+
+static float *take_rows(const cr_net *net, int s, cr_arena *arena)
+{
+    int64_t rows = (int64_t)net->rows * cr_segment_positions(net, s);
+    return cr_arena_take(arena, rows * net->segments[s].most, sizeof(float));
+}
+
+/* What segment s keeps of its chain; of inputs, those of layers from `first` on. */
+static void lay_out_kept(cr_net *net, int s, int first, cr_arena *arena)
 {
     cr_segment *segment = &net->segments[s];
-    int64_t floats = (int64_t)net->rows * cr_segment_positions(net, s) * segment->most;
     if (!reads_source(net, s))
-        segment->kept = cr_arena_take(arena, floats, sizeof(float));
+        segment->kept = take_rows(net, s, arena);
     for (int i = 0; i < segment->chain_count; i++) {
         const cr_channelwise *type = net->layers[segment->chain_first + i].type->channelwise;
-        if (type->keeps_input)
-            segment->before[i] = cr_arena_take(arena, floats, sizeof(float));
+        if (type->keeps_input && i >= first)
+            segment->before[i] = take_rows(net, s, arena);
         if (type->keeps_output && i + 1 < segment->chain_count)
-            segment->after[i] = cr_arena_take(arena, floats, sizeof(float));
+            segment->after[i] = take_rows(net, s, arena);
     }
+}
+
+/* All that is kept for a backward pass. What can be worked out again lies in one place for all
+ * segments, which need it one after another. */
+static void lay_out_activations(cr_net *net, cr_arena *arena)
+{
+    size_t mark = arena->used;
+    size_t most = mark;
+    for (int s = 0; s < net->segment_count; s++)
+        if (cr_segment_recomputes(net, s)) {
+            lay_out_kept(net, s, 1, arena);
+            most = rewind_to(arena, mark, most);
+        }
+    arena->used = most;
+    for (int s = 0; s < net->segment_count; s++)
+        if (cr_segment_recomputes(net, s))
+            net->segments[s].before[0] = take_rows(net, s, arena);
+        else
+            lay_out_kept(net, s, 0, arena);
 }
 
 /* What operations keep, also in an evaluation. */
@@ -202,11 +276,11 @@ void cr_net_lay_out(cr_net *net, cr_arena *arena)
     cr_resample_lay_out(net, arena);
     for (int s = 0; s < net->segment_count; s++)
         lay_out_weights(net, s, arena);
+    lay_out_prepared(net, arena);
     size_t mark = arena->used;
     lay_out_memory(net, arena);
     size_t shared = arena->used;
-    for (int s = 0; s < net->segment_count; s++)
-        lay_out_kept(net, s, arena);
+    lay_out_activations(net, arena);
     size_t training = arena->used;
     net->activation_bytes = (int64_t)(training - mark);
     arena->used = shared;

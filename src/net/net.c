@@ -325,6 +325,8 @@ cr_status cr_net_create(cr_net **out, const cr_net_plan *plan)
     net->seed = plan->seed;
     net->liveness = !plan->everything;
     net->remembers = plan->remembers;
+    net->recomputes = plan->recomputes;
+    net->prepares_each = plan->prepares_each;
     net->threads = cr_engine_threads();
     cr_status status = build(net, plan);
     if (status != CR_OK) {

@@ -69,6 +69,6 @@ cr_status cr_capture(cr_product **out, cr_run *run, const char *name)
     const cr_layer *layer = &net->layers[net->segments[s].consumer];
     cr_conv_sizes sizes = sizes_of(layer, rows);
     CR_TRY(cr_product_create(out, &sizes, net->engine));
-    cr_product_fill(*out, net->segments[s].input, net->parameters + layer->parameters[0].offset);
+    cr_product_fill(*out, cr_net_input(net, s), net->parameters + layer->parameters[0].offset);
     return CR_OK;
 }

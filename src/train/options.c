@@ -35,6 +35,12 @@ static const cr_option run_table[] = {
      .low = 0,
      .high = 1 << 24,
      .help = "samples a rank works on at once; the unit of sums and picks; 0: batch / ranks"},
+    {.name = "recompute",
+     .kind = CR_OPTION_BOOL,
+     .offset = offsetof(cr_run_options, recompute),
+     .fallback = "false",
+     .help = "true: what follows a batch norm is not kept for the backward pass but worked out "
+             "again: the same bits from about half of the memory for activations"},
     {.name = "epochs",
      .kind = CR_OPTION_INT,
      .offset = offsetof(cr_run_options, epochs),
@@ -299,6 +305,7 @@ cr_status cr_options_settle(cr_run_options *options, int ranks)
              options->data.kind);
     if (text)
         options->data.shuffle = false; /* what a stream carries fits its next window alone */
+    options->one_each = pieces(cr_course_largest(options), options->micro_batch) <= ranks;
     return cr_course_settle(options, ranks);
 }
 

@@ -24,19 +24,28 @@ static void keep_most(cr_net *net, const cr_sample_options *sampling)
     cr_net_set_ratios(net, ratio, backward);
 }
 
+cr_net_plan cr_options_plan(const cr_run_options *options, cr_shape input, int classes)
+{
+    return (cr_net_plan){.options = options->network,
+                         .sampling = options->sampling,
+                         .engine = options->engine,
+                         .precision = options->precision,
+                         .input = input,
+                         .classes = classes,
+                         .rows = options->micro_batch,
+                         .extra = cr_dist_extra,
+                         .remembers = cr_dist_remembers(&options->dist),
+                         .recomputes = options->recompute,
+                         .prepares_each = options->recompute || options->one_each,
+                         .seed = (uint64_t)options->seed};
+}
+
 cr_status cr_options_net(cr_net **out, const cr_run_options *options)
 {
     cr_data_wanted shape = {0};
     CR_TRY(find_shape(&shape, options));
-    cr_net_plan plan = {.options = options->network,
-                        .sampling = options->sampling,
-                        .engine = options->engine,
-                        .precision = options->precision,
-                        .input = {shape.h, shape.w, shape.c},
-                        .classes = shape.classes,
-                        .rows = options->micro_batch,
-                        .extra = cr_dist_extra,
-                        .remembers = cr_dist_remembers(&options->dist)};
+    cr_net_plan plan =
+        cr_options_plan(options, (cr_shape){shape.h, shape.w, shape.c}, shape.classes);
     CR_TRY(cr_net_create(out, &plan));
     keep_most(*out, &options->sampling);
     return CR_OK;

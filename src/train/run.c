@@ -15,16 +15,8 @@ static cr_status check_same(cr_run *run)
 static cr_status make_net(cr_run *run)
 {
     const cr_data_part *train = &run->data.train;
-    cr_net_plan plan = {.options = run->options.network,
-                        .sampling = run->options.sampling,
-                        .engine = run->options.engine,
-                        .precision = run->options.precision,
-                        .input = {train->h, train->w, train->c},
-                        .classes = train->classes,
-                        .rows = run->options.micro_batch,
-                        .extra = cr_dist_extra,
-                        .remembers = cr_dist_remembers(&run->options.dist),
-                        .seed = (uint64_t)run->options.seed};
+    cr_net_plan plan =
+        cr_options_plan(&run->options, (cr_shape){train->h, train->w, train->c}, train->classes);
     CR_TRY(cr_net_create(&run->net, &plan));
     int labels = cr_data_steps(train, 0);
     CR_CHECK(run->net->positions == labels, CR_BAD_CONFIG,

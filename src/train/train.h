@@ -9,6 +9,9 @@
 cr_status cr_course_check(const cr_run_options *options);
 cr_status cr_course_settle(const cr_run_options *options, int ranks);
 
+/* The plan of the network that options ask for, on data of this shape. Not collective. */
+cr_net_plan cr_options_plan(const cr_run_options *options, cr_shape input, int classes);
+
 /* Do both have the same batches in the same epochs? Not collective. */
 bool cr_course_same(const cr_run_options *a, const cr_run_options *b);
 

@@ -1,7 +1,8 @@
 /*
  * networks: whole convolutional nets, exact and sampled, with dropout. The gradient of each
  * parameter against derivatives of a twin in double (support/twin.h); the gradient with liveness
- * against that without, where everything is computed; k = n against exact.
+ * against that without, where everything is computed; k = n against exact; less memory against
+ * more.
  */
 #include "twin.h"
 
@@ -184,6 +185,74 @@ static void all_kept_is_exact_bit_for_bit(void **state)
     check_all_kept(resnets[2]);
 }
 
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* The dense gradient of the second of two steps of two micro-batches each, and what it took. */
+static float *second_step(const cr_net_plan *plan, size_t *memory, int64_t *activations)
+{
+    cr_net *net = net_of(plan);
+    net_batch batch = net_batch_new(net, 2 * plan->rows - 1);
+    for (uint32_t step = 0; step < 2; step++) {
+        cr_result result = {0};
+        cr_net_begin(net, step, &cr_net_alone);
+        net_pass(net, &result, &batch, 0, plan->rows, true);
+        net_pass(net, &result, &batch, plan->rows, plan->rows - 1, false);
+        cr_net_remember(net, net->gradient, batch.rows);
+    }
+    float *dense = net_gradient(net);
+    *memory = net->arena.size;
+    *activations = net->activation_bytes;
+    net_batch_free(&batch);
+    cr_net_free(&net);
+    return dense;
+}
+
+static int64_t parameters_of(const cr_net_plan *plan)
+{
+    cr_net *net = net_of(plan);
+    int64_t count = net->parameter_count;
+    cr_net_free(&net);
+    return count;
+}
+
+/* normalizes: batch norms stand before contractions, so that there is something to recompute */
+static void check_less_memory(const net_wish *wish, bool normalizes)
+{
+    cr_net_plan plan = net_plan(wish);
+    int64_t count = parameters_of(&plan);
+    size_t memory[3];
+    int64_t activations[3];
+    float *expected = second_step(&plan, &memory[0], &activations[0]);
+    for (int i = 1; i < 3; i++) {
+        plan.prepares_each = true;
+        plan.recomputes = i == 2;
+        float *found = second_step(&plan, &memory[i], &activations[i]);
+        assert_same_bits(found, expected, count);
+        CR_FREE(found);
+        net_check_poison_plan(&plan);
+    }
+    CR_FREE(expected);
+    assert_true(memory[1] < memory[0] && activations[1] == activations[0]);
+    assert_true(normalizes ? activations[2] < activations[1] : activations[2] == activations[1]);
+}
+
+static void less_memory_changes_no_bit(void **state)
+{
+    (void)state;
+    net_wish wish = cnn;
+    check_less_memory(&wish, false);
+    wish.dropout = wish.ratio = 0.5;
+    check_less_memory(&wish, false);
+    for (int i = 0; i < RESNETS; i++) {
+        wish = resnets[i];
+        wish.dropout = i % 2 == 0 ? 0.3 : 0;
+        wish.ratio = i > 0 ? 0.5 : 1;
+        wish.remembers = wish.lookahead = i == 3;
+        wish.backward.ratio = i == 4 ? 0.5 : 0;
+        check_less_memory(&wish, true);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +261,7 @@ int main(void)
         cmocka_unit_test(gradients_of_scaled_draws),
         cmocka_unit_test(liveness_changes_no_gradient),
         cmocka_unit_test(all_kept_is_exact_bit_for_bit),
+        cmocka_unit_test(less_memory_changes_no_bit),
     };
     cr_engine_set_threads(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
