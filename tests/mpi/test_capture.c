@@ -18,6 +18,12 @@ static const char cnn[] = "network: {model: cnn_mnist}\n"
                           "steps: 1\n"
                           "learning_rate: {base: 0.1}\n";
 
+static const char resnet[] = "network: {model: wide_resnet, depth: 10, width: 1}\n"
+                             "data: {kind: synthetic, samples: 8, test_samples: 1}\n"
+                             "batch: 8\n"
+                             "steps: 1\n"
+                             "learning_rate: {base: 0.1}\n";
+
 static cr_run *run_new(const char *config)
 {
     cr_run *run = NULL;
@@ -91,6 +97,29 @@ static void dense_layers(void **state)
     cr_run_free(&run);
 }
 
+/* What later layers' recomputed inputs have taken the place of is worked out again. */
+static void recomputed_inputs(void **state)
+{
+    static const char *const layers[] = {"group1.block1.conv1", "group2.block1.conv2", "fc"};
+    char again[sizeof resnet + 32];
+    (void)state;
+    (void)snprintf(again, sizeof again, "%srecompute: true\n", resnet);
+    cr_run *kept = run_new(resnet), *run = run_new(again);
+    for (int i = 0; i < 3; i++) {
+        cr_product *expected = NULL, *found = NULL;
+        ASSERT_OK(cr_capture(&expected, kept, layers[i]));
+        ASSERT_OK(cr_capture(&found, run, layers[i]));
+        assert_int_equal(found->n, expected->n);
+        assert_true(square_of(expected) > 0);
+        for (int j = 0; j < found->n * found->n; j++)
+            assert_true(found->gram[j] == expected->gram[j]);
+        cr_product_free(&expected);
+        cr_product_free(&found);
+    }
+    cr_run_free(&kept);
+    cr_run_free(&run);
+}
+
 /* conv1 reads the data: 28 x 28, 5 x 5 taps; what it gives is in the net's tensor behind it. */
 static void convolutions(void **state)
 {
@@ -141,6 +170,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_layers),
         cmocka_unit_test(convolutions),
+        cmocka_unit_test(recomputed_inputs),
         cmocka_unit_test(unknown_layers_are_refused),
     };
     cr_engine_set_threads(1);
