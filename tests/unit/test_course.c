@@ -82,6 +82,22 @@ static void bad_schedules_are_refused(void **state)
     refuse("batch_schedule={1: 16}", "expected at least a micro-batch of 16 for each of 2 ranks");
 }
 
+/* Of 3 micro-batches, and 6 from epoch 1 on. */
+static void micro_batches_of_a_rank(void **state)
+{
+    (void)state;
+    static cr_run_options options;
+    const char *grows = "batch_schedule={1: 96}";
+    ASSERT_OK(cr_options_parse(&options, text, "test", NULL, 0));
+    ASSERT_OK(cr_options_settle(&options, 2));
+    assert_false(options.one_each);
+    ASSERT_OK(cr_options_settle(&options, 3));
+    assert_true(options.one_each);
+    ASSERT_OK(cr_options_parse(&options, text, "test", &grows, 1));
+    ASSERT_OK(cr_options_settle(&options, 3));
+    assert_false(options.one_each);
+}
+
 static void texts_have_one_batch(void **state)
 {
     (void)state;
@@ -98,6 +114,7 @@ int main(void)
         cmocka_unit_test(places_follow_each_other),
         cmocka_unit_test(parts_of_epochs_are_rounded),
         cmocka_unit_test(bad_schedules_are_refused),
+        cmocka_unit_test(micro_batches_of_a_rank),
         cmocka_unit_test(texts_have_one_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
