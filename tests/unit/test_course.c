@@ -111,10 +111,8 @@ static void texts_have_one_batch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(places_follow_each_other),
-        cmocka_unit_test(parts_of_epochs_are_rounded),
-        cmocka_unit_test(bad_schedules_are_refused),
-        cmocka_unit_test(micro_batches_of_a_rank),
+        cmocka_unit_test(places_follow_each_other),  cmocka_unit_test(parts_of_epochs_are_rounded),
+        cmocka_unit_test(bad_schedules_are_refused), cmocka_unit_test(micro_batches_of_a_rank),
         cmocka_unit_test(texts_have_one_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
