@@ -35,11 +35,16 @@ void cr_channels_gather(float *to, const float *from, int64_t rows, int n, const
 {
     group groups[GROUPS];
     for (int first = 0; first < k;) {
+        int begin = first;
         int count = find_groups(groups, index, k, &first);
+        bool whole = begin == 0 && first == k; /* rows: those behind one are written next */
         for (int64_t row = 0; row < rows; row++) {
+            const float *end = to + (whole ? rows : row + 1) * k;
             cr_row_prefetch(from + row * n, n);
-            for (const group *g = groups; g < groups + count; g++)
-                lanes_gather(to + row * k + g->first, from + row * n + g->start, g->mask, g->count);
+            for (const group *g = groups; g < groups + count; g++) {
+                float *at = to + row * k + g->first;
+                lanes_gather(at, from + row * n + g->start, g->mask, g->count, end - at >= LANES);
+            }
         }
     }
 }

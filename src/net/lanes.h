@@ -17,11 +17,16 @@ static inline __mmask16 first_lanes(int count)
     return (__mmask16)((1U << count) - 1);
 }
 
-/* to [count] = those of from [LANES] in the mask of `count` bits */
-static inline void lanes_gather(float *to, const float *from, unsigned mask, int count)
+/* to [count] = those of from [LANES] in the mask of `count` bits; `room`: to has LANES, of which
+ * the others will be written later */
+static inline void lanes_gather(float *to, const float *from, unsigned mask, int count, bool room)
 {
     __m512 some = _mm512_maskz_loadu_ps((__mmask16)mask, from);
-    _mm512_mask_storeu_ps(to, first_lanes(count), _mm512_maskz_compress_ps((__mmask16)mask, some));
+    __m512 together = _mm512_maskz_compress_ps((__mmask16)mask, some);
+    if (room)
+        _mm512_storeu_ps(to, together);
+    else
+        _mm512_mask_storeu_ps(to, first_lanes(count), together);
 }
 
 /* those of to [LANES] in the mask += from [count]; `all`: the others are ours as well, so that they
@@ -39,9 +44,10 @@ static inline void lanes_add(float *to, const float *from, unsigned mask, int co
     _mm512_mask_storeu_ps(to, (__mmask16)mask, sum);
 }
 #else
-static inline void lanes_gather(float *to, const float *from, unsigned mask, int count)
+static inline void lanes_gather(float *to, const float *from, unsigned mask, int count, bool room)
 {
     (void)count;
+    (void)room;
     for (; mask != 0; mask >>= 1, from++)
         if (mask & 1)
             *to++ = *from;
