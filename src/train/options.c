@@ -40,7 +40,7 @@ static const cr_option run_table[] = {
      .offset = offsetof(cr_run_options, recompute),
      .fallback = "false",
      .help = "true: what follows a batch norm is not kept for the backward pass but worked out "
-             "again: the same bits from about half of the memory for activations"},
+             "again, and prepared weights share a place: the same bits from less memory"},
     {.name = "epochs",
      .kind = CR_OPTION_INT,
      .offset = offsetof(cr_run_options, epochs),
