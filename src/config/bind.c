@@ -57,7 +57,7 @@ static const cr_key *find_key(const binder *b, const char *path)
 
 static cr_status refuse_unknown(const binder *b, const char *path)
 {
-    char hint[CR_HINT_MAX + CR_HINT_ROOM];
+    char hint[CR_HINT_MAX];
     cr_nearest nearest = cr_nearest_start(path);
     for (int i = 0; i < b->keys.count; i++) {
         cr_nearest_offer(&nearest, b->keys.key[i].path);

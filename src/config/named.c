@@ -17,7 +17,7 @@
 
 static cr_status refuse_unknown(const cr_option *fields, const char *name)
 {
-    char hint[CR_HINT_MAX + CR_HINT_ROOM];
+    char hint[CR_HINT_MAX];
     cr_nearest nearest = cr_nearest_start(name);
     for (const cr_option *field = fields; field->name != NULL; field++) {
         cr_nearest_offer(&nearest, field->name);

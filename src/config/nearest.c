@@ -81,11 +81,11 @@ void cr_nearest_list(cr_nearest *nearest, const char *candidate)
     nearest->crowded |= length < 0 || (size_t)length >= sizeof nearest->listed - used;
 }
 
-void cr_nearest_key_hint(char out[CR_HINT_MAX + CR_HINT_ROOM], const cr_nearest *nearest)
+void cr_nearest_key_hint(char out[CR_HINT_MAX], const cr_nearest *nearest)
 {
     cr_nearest_hint(out, nearest);
     if (nearest->best == NULL && !nearest->crowded && nearest->listed[0] != '\0')
-        (void)snprintf(out, CR_HINT_MAX + CR_HINT_ROOM, "; expected one of %s", nearest->listed);
+        (void)snprintf(out, CR_HINT_MAX, "; expected one of %s", nearest->listed);
 }
 
 void cr_config_hint(char out[CR_HINT_MAX], const char *found, const char *const *words)

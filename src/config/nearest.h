@@ -4,14 +4,14 @@
 
 #include "colrow/config.h"
 
-enum { CR_HINT_ROOM = 32 }; /* B, for the words around a list */
+enum { CR_LISTED_MAX = CR_HINT_MAX - 32 }; /* B; the rest is for the words around a list */
 
 typedef struct cr_nearest {
-    const char *word;         /* as found; not owned */
-    const char *best;         /* nearest candidate so far; NULL: none is near */
-    int distance;             /* letters to change */
-    char listed[CR_HINT_MAX]; /* of the word's own section, with commas */
-    bool crowded;             /* there are more than have room */
+    const char *word;           /* as found; not owned */
+    const char *best;           /* nearest candidate so far; NULL: none is near */
+    int distance;               /* letters to change */
+    char listed[CR_LISTED_MAX]; /* of the word's own section, with commas */
+    bool crowded;               /* there are more than have room */
 } cr_nearest;
 
 cr_nearest cr_nearest_start(const char *word);
@@ -24,6 +24,6 @@ void cr_nearest_hint(char out[CR_HINT_MAX], const cr_nearest *nearest);
 void cr_nearest_list(cr_nearest *nearest, const char *candidate);
 
 /* The same, or "; expected one of .." with those to be named, if they are not too many. */
-void cr_nearest_key_hint(char out[CR_HINT_MAX + CR_HINT_ROOM], const cr_nearest *nearest);
+void cr_nearest_key_hint(char out[CR_HINT_MAX], const cr_nearest *nearest);
 
 #endif

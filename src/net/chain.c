@@ -49,15 +49,8 @@ static void read_source(const cr_net *net, const cr_segment *segment, float *y,
 /* The end of the chain from its source. */
 static void write_strip(cr_net *net, int s, float *y, const cr_tile *strip)
 {
-    const cr_segment *segment = &net->segments[s];
-    size_t bytes = (size_t)strip->rows * (size_t)strip->k * sizeof(float);
-    read_source(net, segment, y, strip);
-    if (cr_segment_recomputes(net, s)) {
-        memcpy(segment->before[0] + strip->first_row * strip->k, y, bytes);
-        apply(net, segment, y, strip, segment->chain_count);
-    } else {
-        apply_and_keep(net, segment, y, strip, 0);
-    }
+    read_source(net, &net->segments[s], y, strip);
+    apply_and_keep(net, &net->segments[s], y, strip, 0);
 }
 
 /* The same from what the first layer kept. */

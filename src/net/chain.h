@@ -60,12 +60,6 @@ cr_status cr_chain_share(cr_net *net, double *first, double *second, int n, int6
 /* kept [rows, k] = chain applied to the picked channels of x; sets segment->input. */
 void cr_chain_write(cr_net *net, int s);
 
-/* Are the weights of segment s prepared for each micro-batch, in a place that others share? */
-bool cr_segment_prepares_each(const cr_net *net, int s);
-
-/* w_live from w_outputs. */
-void cr_segment_prepare_live(cr_net *net, int s);
-
 /* Is the end of the chain not kept for the backward pass, but worked out again from what its first
  * layer keeps? */
 bool cr_segment_recomputes(const cr_net *net, int s);
@@ -125,6 +119,16 @@ void cr_kernel_gather_live(float *live, const float *kept, int64_t rows, int out
  * [taps, k, kO], zero elsewhere */
 void cr_kernel_spread(float *to, const float *block, const cr_layer *layer, const cr_pick *in,
                       const cr_pick *out, int64_t first, int64_t rows);
+
+/* Are the weights of segment s prepared for each micro-batch, in a place that others share? */
+bool cr_segment_prepares_each(const cr_net *net, int s);
+
+/* Floats of these weights at most, as the engine wants them for the forward product or the input
+ * gradient; 0: as they are, or not at all. */
+int64_t cr_segment_prepared_floats(const cr_net *net, int s, bool backward);
+
+/* w_live from w_outputs. */
+void cr_segment_prepare_live(cr_net *net, int s);
 
 /* Of rows [first, first + *rows) of W, the first whose input channel is kept; *rows gets how many
  * neighbours from it on are, of the same tap; 0: none of all is */

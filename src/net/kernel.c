@@ -106,11 +106,10 @@ int64_t cr_kernel_kept(const cr_pick *in, int64_t first, int64_t *rows)
         tap++;
     }
     int64_t found = tap * in->n + in->index[j];
-    int64_t count = 1;
-    while (j + count < in->k && in->index[j + count] == in->index[j] + count)
+    int64_t count = 0;
+    while (found + count < end && j + count < in->k && in->index[j + count] == in->index[j] + count)
         count++;
-    int64_t room = found < end ? end - found : 0;
-    *rows = count < room ? count : room;
+    *rows = count;
     return found;
 }
 

@@ -59,8 +59,7 @@ bool cr_segment_prepares_each(const cr_net *net, int s)
            cr_segment_operation(net, s) == NULL;
 }
 
-/* Floats of the weights of segment s as the engine wants them, for a product. */
-static int64_t prepared_floats(const cr_net *net, int s, bool backward)
+int64_t cr_segment_prepared_floats(const cr_net *net, int s, bool backward)
 {
     const cr_segment *segment = &net->segments[s];
     const cr_contraction *type = cr_segment_contraction(net, s);
@@ -73,7 +72,7 @@ static int64_t prepared_floats(const cr_net *net, int s, bool backward)
 
 static float *take_prepared(const cr_net *net, int s, bool backward, cr_arena *arena)
 {
-    int64_t floats = prepared_floats(net, s, backward);
+    int64_t floats = cr_segment_prepared_floats(net, s, backward);
     return floats > 0 ? cr_arena_take(arena, floats, sizeof(float)) : NULL;
 }
 

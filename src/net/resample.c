@@ -55,14 +55,6 @@ int cr_resample_channels(const cr_net *net)
     return net->backward != NULL ? (int)larger(most, net->rows) : 0;
 }
 
-static int64_t prepared_floats(const cr_net *net, int s)
-{
-    const cr_contraction *type = cr_segment_contraction(net, s);
-    cr_contract c = cr_segment_contract(net, s, net->segments[s].most, cr_net_live_most(net, s));
-    c.samples = net->rows;
-    return type->prepared != NULL ? type->prepared(&c, true) : 0;
-}
-
 static void lay_out_copies(cr_net *net, cr_arena *arena)
 {
     int64_t x = 0, dy = 0, w = 0, prepared = 0;
@@ -75,7 +67,7 @@ static void lay_out_copies(cr_net *net, cr_arena *arena)
         x = larger(x, (int64_t)net->rows * cr_segment_positions(net, s) * segment->most);
         dy = larger(dy, (int64_t)net->rows * layer->out.h * layer->out.w * live);
         w = larger(w, (int64_t)cr_kernel_taps(layer) * segment->most * live);
-        prepared = larger(prepared, prepared_floats(net, s));
+        prepared = larger(prepared, cr_segment_prepared_floats(net, s, true));
     }
     net->thin = (cr_thin){.x = cr_arena_take(arena, x, sizeof(float)),
                           .dy = cr_arena_take(arena, dy, sizeof(float)),

@@ -1,4 +1,4 @@
-/* outline: the network of a configuration without a run, to tell what it costs. */
+/* outline: the network of a configuration; and one without a run, to tell what it costs. */
 #include "train.h"
 
 /* Shapes come from the network where it names them; else the data must be opened. */

@@ -1,6 +1,8 @@
 /* config: YAML and overrides to structs, and what is said of bad input. */
 #include "whole.h"
 
+#include "../../src/config/nearest.h"
+
 static cr_status read_override(const char *override)
 {
     static whole values; /* too large for a stack frame by taste */
@@ -137,6 +139,22 @@ static void bad_overrides_are_refused(void **state)
 
 /* ---- bad input ---- */
 
+/* A list of keys is whole or not there. */
+static void long_lists_are_left_out(void **state)
+{
+    (void)state;
+    char hint[CR_HINT_MAX];
+    cr_nearest nearest = cr_nearest_start("section.zzzzzz");
+    cr_nearest_list(&nearest, "section.one");
+    cr_nearest_list(&nearest, "other.two");
+    cr_nearest_key_hint(hint, &nearest);
+    assert_string_equal(hint, "; expected one of one");
+    for (int i = 0; i < 60; i++)
+        cr_nearest_list(&nearest, "section.another");
+    cr_nearest_key_hint(hint, &nearest);
+    assert_string_equal(hint, "");
+}
+
 static void unknown_keys_name_the_nearest(void **state)
 {
     (void)state;
@@ -145,6 +163,7 @@ static void unknown_keys_name_the_nearest(void **state)
     ASSERT_REFUSED("ratio: 0.5\n", "ratio: unknown key; did you mean `sampling.ratio`?");
     ASSERT_REFUSED("batch_size: 3\n", "did you mean `batch`?");
     ASSERT_REFUSED("samplign: {ratio: 1}\n", "samplign: unknown key; did you mean `sampling`?");
+    ASSERT_REFUSED("sampling: {qqqqq: 1}", "unknown key; expected one of ");
     ASSERT_REFUSED("network: {dpeth: 16}", "did you mean `network.depth`?");
     ASSERT_REFUSED("batch: 1\nnetwork.model: mlp\n", "m.yaml:2: network.model: expected sections");
     ASSERT_REFUSED("'': {a: 1}\n", "unknown key");
@@ -267,6 +286,7 @@ int main(void)
         cmocka_unit_test(empty_documents_are_all_defaults),
         cmocka_unit_test(overrides_beat_the_file_and_one_another),
         cmocka_unit_test(bad_overrides_are_refused),
+        cmocka_unit_test(long_lists_are_left_out),
         cmocka_unit_test(unknown_keys_name_the_nearest),
         cmocka_unit_test(wrong_values_are_refused),
         cmocka_unit_test(lists_have_a_limit),

@@ -167,7 +167,7 @@ static void wrong_elements_are_refused(void **state)
         {"ball: {size: 1, filling: true}", "expected one of solid, hollow, found `true`"},
         {"ball: {size: 1, name: [a]}", "stack.things.ball.name: expected a word, found a list"},
         {"ball: 1", "m.yaml:3: stack.things.ball: expected options like {size: ...}, found `1`"},
-        {"feather: {size: 1}", "stack.things.feather.size: unknown key"},
+        {"feather: {size: 1}", "stack.things.feather.size: unknown key; expected one of name"},
         {"{ball: , size: 1}", "m.yaml:3: stack.things: expected one key, with what belongs to it "
                               "indented further, found `ball` and `size`"},
         {"[feather]",

@@ -170,7 +170,7 @@ static void rules_agree_with_double_twins(void **state)
 
 enum { ROWS = 6, WIDTH = 3, ALL = ROWS * WIDTH };
 
-/* Rows of a step's gradient that are kept: of each two neighbours, one in every third step. */
+/* Rows of a step's gradient that are kept: pairs of neighbours in turn, and always the last one. */
 static bool is_kept(int row, int step)
 {
     return (row / 2 + step) % 3 == 0 || row == 5;
